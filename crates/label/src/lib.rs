@@ -1,0 +1,19 @@
+//! The words everybody here uses: who speaks, what is said, where it stands in the log.
+//!
+//! No I/O, no clock, no async. A value of a type in this crate has been checked: a
+//! [`Did`] only comes from parsing, a [`Label`] only from a judge that holds the
+//! labeler's key (or from the store, which kept one). What is signed is never
+//! rewritten: strings stay byte for byte as the labeler sent them.
+
+mod did;
+mod event;
+mod label;
+mod number;
+pub mod syntax;
+mod verdict;
+
+pub use did::{Did, DidError, Hosts};
+pub use event::LabelEvent;
+pub use label::{Label, Parts};
+pub use number::{Epoch, EventId, MAX_NUMBER, Millis, Seq};
+pub use verdict::Verdict;
