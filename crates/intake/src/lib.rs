@@ -1,1 +1,26 @@
-//! The intake crate.
+//! Sockets in: every labeler's stream, read, judged and stored.
+//!
+//! The whole life of a label on its way in is [`line`]; it reads from top to bottom. What
+//! surrounds it: the [`manager`] keeps one `subscription` for each tracked labeler; a
+//! subscription obeys a [`fleet::Link`], which decides when to look up, dial, read and
+//! rest; `dial` and `socket` hold the network, `judges` the processors.
+//!
+//! Memory is bounded by [`Settings::memory`]: a frame is read from a socket only when the
+//! frames before it have been taken in, so a labeler that is faster than the disk waits in
+//! its own TCP connection and nowhere else (contract G7, G8).
+
+mod bundle;
+mod clock;
+mod dial;
+mod invite;
+mod judges;
+pub mod line;
+pub mod manager;
+mod places;
+mod reading;
+mod shared;
+mod socket;
+mod subscription;
+
+pub use clock::wall_clock;
+pub use manager::{IntakeError, Settings, run};

@@ -1,0 +1,166 @@
+//! Keeps exactly one subscription for each tracked labeler.
+//!
+//! It compares the labelers that are tracked with those that are followed whenever the
+//! roster changes, whenever a subscription ends, and on a slow tick in case it missed
+//! something. Nothing else starts or stops a subscription.
+
+use crate::clock::Clock;
+use crate::invite::invite;
+use crate::judges::Judges;
+use crate::places::Places;
+use crate::shared::Shared;
+use crate::subscription::follow;
+use fleet::{Board, Change, Rest, plan};
+use identity::Resolver;
+use label::Did;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Remedy, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How often to compare even though nobody said that anything changed.
+const COMPARE_EVERY: Duration = Duration::from_secs(30);
+
+/// Second connections, looking for a head, that may be open at once.
+const PROBES: usize = 8;
+
+/// What intake needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Most connections open at once.
+    pub parallelism: usize,
+    /// Processors that check signatures.
+    pub processors: usize,
+    /// Bytes of frames that may be in memory at once. Must hold one frame of 5 MB.
+    pub memory: usize,
+    /// How long to wait between tries.
+    pub rest: Rest,
+    /// DIDs and handles to track from the start.
+    pub invited: Vec<String>,
+}
+
+impl Settings {
+    /// 32 MiB of frames keep two processors busy for seconds; everything made from them
+    /// costs about as much again.
+    pub const MEMORY: usize = 32 << 20;
+}
+
+/// Why intake ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// The store can no longer be trusted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct Manager {
+    shared: Shared,
+    tasks: JoinSet<Result<(), StoreError>>,
+    running: BTreeMap<Did, AbortHandle>,
+}
+
+/// Follows every tracked labeler until told to stop.
+///
+/// # Errors
+/// When the store gives up.
+pub async fn run(
+    store: Store,
+    resolver: Resolver,
+    board: Board,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<(), IntakeError> {
+    let shared = Shared {
+        store,
+        resolver,
+        board,
+        judges: Judges::new(settings.processors),
+        places: Places::new(settings.parallelism),
+        memory: Arc::new(Semaphore::new(settings.memory.max(wire::MAX_FRAME))),
+        probes: Arc::new(Semaphore::new(PROBES)),
+        clock: Clock::start(),
+        rest: settings.rest,
+    };
+    let inviting = invite(shared.store.clone(), shared.resolver.clone(), settings.invited);
+    let manager = Manager { shared, tasks: JoinSet::new(), running: BTreeMap::new() };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        ended = manager.run() => ended,
+        // Never returns: without guests it waits for ever.
+        error = inviting => Err(error.into()),
+    }
+}
+
+impl Manager {
+    async fn run(mut self) -> Result<(), IntakeError> {
+        let mut roster = self.shared.store.roster();
+        let mut tick = tokio::time::interval(COMPARE_EVERY);
+        loop {
+            roster.mark_unchanged();
+            match self.compare().await {
+                Err(error) if error.remedy() == Remedy::GiveUp => return Err(error.into()),
+                Err(error) => tracing::warn!(%error, "labelers cannot be compared; trying again"),
+                Ok(()) => {}
+            }
+            tokio::select! {
+                changed = roster.changed() => changed.map_err(|_| StoreError::Closed)?,
+                Some(ended) = self.tasks.join_next_with_id() => self.reap(ended)?,
+                _ = tick.tick() => {}
+            }
+        }
+    }
+
+    async fn compare(&mut self) -> Result<(), StoreError> {
+        let rows = self.shared.store.labelers().await?;
+        let wanted: BTreeSet<Did> = rows.into_iter().map(|row| row.did).collect();
+        let running = self.running.keys().cloned().collect();
+        for change in plan(&wanted, &running) {
+            match change {
+                Change::Stop(did) => self.stop(&did),
+                Change::Start(did) => self.start(did),
+            }
+        }
+        metrics::gauge!("labeltap_labelers").set(self.running.len() as f64);
+        Ok(())
+    }
+
+    fn start(&mut self, did: Did) {
+        let task = self.tasks.spawn(follow(self.shared.clone(), did.clone()));
+        self.running.insert(did, task);
+    }
+
+    fn stop(&mut self, did: &Did) {
+        if let Some(task) = self.running.remove(did) {
+            task.abort();
+            tracing::info!(labeler = %did, "no longer followed");
+        }
+        self.shared.board.remove(did);
+    }
+
+    /// Takes note of a subscription that ended. If it is still wanted, the next comparison
+    /// starts it anew.
+    fn reap(
+        &mut self,
+        ended: Result<(Id, Result<(), StoreError>), JoinError>,
+    ) -> Result<(), IntakeError> {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let whose = self.running.iter().find(|(_, task)| task.id() == id);
+        if let Some(did) = whose.map(|(did, _)| did.clone()) {
+            self.running.remove(&did);
+            self.shared.board.remove(&did);
+            if let Err(error) = &ended
+                && error.is_panic()
+            {
+                tracing::error!(labeler = %did, %error, "subscription panicked; starting it anew");
+            }
+        }
+        match ended {
+            Ok((_, Err(error))) if error.remedy() == Remedy::GiveUp => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

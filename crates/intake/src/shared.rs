@@ -1,0 +1,26 @@
+//! What all subscriptions share: the way to the store, the directory, the processors.
+
+use crate::clock::Clock;
+use crate::judges::Judges;
+use crate::places::Places;
+use fleet::{Board, Rest};
+use identity::Resolver;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// Handed to each subscription. Cloning it is cheap.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) resolver: Resolver,
+    pub(crate) board: Board,
+    pub(crate) judges: Judges,
+    pub(crate) places: Places,
+    /// Bytes of frames that may be in memory at once, over all labelers.
+    pub(crate) memory: Arc<Semaphore>,
+    /// How many second connections may be open at once, looking for a head.
+    pub(crate) probes: Arc<Semaphore>,
+    pub(crate) clock: Clock,
+    pub(crate) rest: Rest,
+}

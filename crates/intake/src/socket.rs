@@ -1,0 +1,96 @@
+//! One open WebSocket to a labeler: frames in, pings out.
+//!
+//! Neither of the two common servers ever pings, and proxies cut idle connections; so we
+//! do (facts 3.2).
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use identity::Stream;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message, error::CapacityError};
+use wire::MAX_FRAME;
+
+/// How often a labeler is pinged.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// A labeler from which nothing came for so long, not even a pong, is gone.
+const DEAD_AFTER: Duration = Duration::from_secs(65);
+
+/// How long a ping may take to be written.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    /// The labeler closed it.
+    #[error("the labeler closed the connection{0}")]
+    Closed(String),
+    /// The connection broke.
+    #[error("connection lost: {0}")]
+    Broken(String),
+    /// A frame over the limit.
+    #[error("frame over the limit of {MAX_FRAME} bytes")]
+    TooLong,
+    /// A text frame; streams are binary.
+    #[error("text frame in a binary stream")]
+    Text,
+    /// Nothing came, not even an answer to a ping.
+    #[error("no sign of life for {} s", DEAD_AFTER.as_secs())]
+    Dead,
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: WebSocketStream<Stream>,
+    /// When anything last came.
+    heard_at: Instant,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: WebSocketStream<Stream>) -> Self {
+        Self { stream, heard_at: Instant::now() }
+    }
+
+    /// The next frame. May be dropped at any await without losing one.
+    pub(crate) async fn next(&mut self) -> Result<Bytes, Ended> {
+        loop {
+            let message = self.stream.next().await;
+            self.heard_at = Instant::now();
+            match message {
+                Some(Ok(Message::Binary(frame))) => return Ok(frame),
+                Some(Ok(Message::Text(_))) => return Err(Ended::Text),
+                Some(Ok(Message::Close(frame))) => {
+                    let why = frame.map(|frame| format!(": {} {}", frame.code, frame.reason));
+                    return Err(Ended::Closed(why.unwrap_or_default().trim_end().to_owned()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                    return Err(Ended::TooLong);
+                }
+                Some(Err(error)) => return Err(Ended::Broken(error.to_string())),
+                None => return Err(Ended::Closed(String::new())),
+            }
+        }
+    }
+
+    /// Says that we were not listening, so that the silence is not the labeler's.
+    pub(crate) fn excuse(&mut self) {
+        self.heard_at = Instant::now();
+    }
+
+    /// Sends a ping, and finds out whether the labeler still lives.
+    pub(crate) async fn ping(&mut self) -> Result<(), Ended> {
+        if self.heard_at.elapsed() >= DEAD_AFTER {
+            return Err(Ended::Dead);
+        }
+        let ping = self.stream.send(Message::Ping(Bytes::new()));
+        match tokio::time::timeout(WRITE_LIMIT, ping).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Ended::Broken(error.to_string())),
+            Err(_) => Err(Ended::Dead),
+        }
+    }
+}
