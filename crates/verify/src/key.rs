@@ -1,0 +1,166 @@
+//! A labeler's public key: read once, asked many times.
+//!
+//! Each curve is checked by whoever does it fastest among what we have anyway: k256 by the
+//! `k256` crate, P-256 by aws-lc, which TLS brings along and which takes a fifth of the
+//! time of `p256`. Low-S is checked here for both, since aws-lc does not.
+
+use crate::multikey::{self, Curve};
+use crate::{KeyError, SignatureFault};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+/// A public key that labels can be checked against. Cloning is cheap.
+#[derive(Clone)]
+pub struct Key {
+    verifier: Verifier,
+    /// The compressed point, which is the key's identity.
+    point: [u8; 33],
+}
+
+#[derive(Clone)]
+enum Verifier {
+    K256(k256::ecdsa::VerifyingKey),
+    P256(Arc<ParsedPublicKey>),
+}
+
+impl Key {
+    /// Reads a verification method of a DID document: its `type` and `publicKeyMultibase`.
+    ///
+    /// Takes `Multikey`, and the two older types with a point of 33 or 65 bytes and no
+    /// codec before it (atproto DID spec, "Legacy Representation"; official fixtures have
+    /// both lengths).
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] when it is another type of key, else what is wrong with it.
+    pub fn from_method(kind: &str, multibase: &str) -> Result<Self, KeyError> {
+        match kind {
+            "Multikey" => Self::from_multikey(multibase),
+            "EcdsaSecp256k1VerificationKey2019" => {
+                Self::from_point(Curve::K256, &multikey::base58(multibase)?)
+            }
+            "EcdsaSecp256r1VerificationKey2019" => {
+                Self::from_point(Curve::P256, &multikey::base58(multibase)?)
+            }
+            other => Err(KeyError::Unsupported(other.chars().take(100).collect())),
+        }
+    }
+
+    /// Reads a `did:key:z…`.
+    ///
+    /// # Errors
+    /// As [`Key::from_method`], and [`KeyError::NotADidKey`].
+    pub fn from_did_key(text: &str) -> Result<Self, KeyError> {
+        Self::from_multikey(text.strip_prefix("did:key:").ok_or(KeyError::NotADidKey)?)
+    }
+
+    fn from_multikey(text: &str) -> Result<Self, KeyError> {
+        let (curve, point) = multikey::decode(text)?;
+        if point.len() == 33 { Self::from_point(curve, &point) } else { Err(KeyError::Point) }
+    }
+
+    /// Reads a point in SEC 1 form, compressed or not. The libraries know more forms, down
+    /// to DER, so the form is looked at before they are asked.
+    fn from_point(curve: Curve, bytes: &[u8]) -> Result<Self, KeyError> {
+        let point = match *bytes {
+            [2 | 3, ..] => bytes.try_into().map_err(|_| KeyError::Point)?,
+            [4, ..] => compress(bytes).ok_or(KeyError::Point)?,
+            _ => return Err(KeyError::Point),
+        };
+        let verifier = match curve {
+            Curve::K256 => k256::ecdsa::VerifyingKey::from_sec1_bytes(bytes)
+                .map(Verifier::K256)
+                .map_err(|_| KeyError::Point)?,
+            Curve::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes)
+                .map(|key| Verifier::P256(Arc::new(key)))
+                .map_err(|_| KeyError::Point)?,
+        };
+        Ok(Self { verifier, point })
+    }
+
+    /// The key as `did:key:z…`, whatever form it was read from.
+    #[must_use]
+    pub fn did_key(&self) -> String {
+        format!("did:key:{}", multikey::encode(self.curve(), &self.point))
+    }
+
+    /// Whether `sig` is this key's signature over the SHA-256 of `message`.
+    #[must_use]
+    pub fn holds(&self, message: &[u8], sig: &[u8]) -> bool {
+        self.check(message, sig).is_ok()
+    }
+
+    /// The same as [`Key::holds`], with the reason (atproto cryptography spec, "ECDSA
+    /// Signature Malleability": `r` and `s` of 32 bytes each, low-S on both curves).
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the signature.
+    pub fn check(&self, message: &[u8], sig: &[u8]) -> Result<(), SignatureFault> {
+        let (_, s) = sig
+            .split_at_checked(32)
+            .filter(|(_, s)| s.len() == 32)
+            .ok_or(SignatureFault::Length(sig.len()))?;
+        if s > half_order(self.curve()).as_slice() {
+            return Err(SignatureFault::HighS);
+        }
+        let holds = match &self.verifier {
+            Verifier::K256(key) => k256::ecdsa::Signature::from_slice(sig)
+                .and_then(|sig| key.verify_prehash(&Sha256::digest(message), &sig))
+                .is_ok(),
+            Verifier::P256(key) => key.verify_sig(message, sig).is_ok(),
+        };
+        if holds { Ok(()) } else { Err(SignatureFault::Wrong) }
+    }
+
+    const fn curve(&self) -> Curve {
+        match self.verifier {
+            Verifier::K256(_) => Curve::K256,
+            Verifier::P256(_) => Curve::P256,
+        }
+    }
+}
+
+/// The largest `s` that is low: half the order of the curve's group, rounded down.
+const fn half_order(curve: Curve) -> [u8; 32] {
+    match curve {
+        Curve::K256 => {
+            *b"\
+            \x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
+            \x5d\x57\x6e\x73\x57\xa4\x50\x1d\xdf\xe9\x2f\x46\x68\x1b\x20\xa0"
+        }
+        Curve::P256 => {
+            *b"\
+            \x7f\xff\xff\xff\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff\
+            \xde\x73\x7d\x56\xd3\x8b\xcf\x42\x79\xdc\xe5\x61\x7e\x31\x92\xa8"
+        }
+    }
+}
+
+/// The compressed form of an uncompressed point: `x`, and whether `y` is odd.
+fn compress(bytes: &[u8]) -> Option<[u8; 33]> {
+    let bytes: &[u8; 65] = bytes.try_into().ok()?;
+    let (x, y) = bytes.get(1..)?.split_first_chunk::<32>()?;
+    let odd = y.last()? & 1;
+    let mut point = [2 + odd; 33];
+    point.get_mut(1..)?.copy_from_slice(x);
+    Some(point)
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.curve() == other.curve() && self.point == other.point
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.did_key())
+    }
+}
+
+#[cfg(test)]
+mod tests;
