@@ -1,1 +1,24 @@
-//! The testkit crate.
+//! Peers for tests: labelers and a DID directory that speak the real protocol, on
+//! loopback, inside the test process, with faults to order. Used by tests and benchmarks
+//! only.
+//!
+//! Everything is made from seeds: the same seed gives the same key, DID and signatures.
+//! What is encoded and signed here is written without `wire` and `verify`, so that it can
+//! serve as their oracle. The servers belong to the value that started them: dropping it
+//! frees the port and ends every task.
+
+pub mod cbor;
+mod document;
+pub mod frame;
+mod key;
+mod label;
+mod labeler;
+mod plc;
+
+pub use document::{Document, plc_did};
+pub use key::{Curve, SigningKey};
+pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
+pub use labeler::{
+    Backlog, Deed, Ending, FakeLabeler, Faults, Numbering, Refusal, Rule, Upgrade, When,
+};
+pub use plc::{Answer, Plc, Trouble};
