@@ -1,0 +1,31 @@
+//! What a client cannot mend by trying again.
+
+use http::StatusCode;
+
+/// Why there are no more events. What a later try may mend is not here: the client tries.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The URL cannot be used.
+    #[error("{url} is not a server's address: {reason}")]
+    Url {
+        /// What was given, without what may be secret.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// No password was given, or a wrong one.
+    #[error("the server wants a password (user admin), and not this one")]
+    Unauthorized,
+    /// The server understood and said no.
+    #[error("the server refused with {status}: {message}")]
+    Refused {
+        /// Its answer.
+        status: StatusCode,
+        /// Its reason, or what could be read of it.
+        message: String,
+    },
+    /// What came is no event of labeltap's.
+    #[error("the server sent something that is no event: {0}")]
+    NoEvent(String),
+}
