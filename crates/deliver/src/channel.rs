@@ -1,0 +1,65 @@
+//! `GET /channel`: checks what is asked for, upgrades, and hands the socket to the hall.
+
+use crate::hall::{Arrival, Deliver, Refusal};
+use crate::query::Wish;
+use axum::Json;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Larger than any ack of a whole window; a larger message drops the connection.
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+/// Clients say little; the default of 128 KiB would be most of a connection's memory.
+const READ_BUFFER: usize = 8 * 1024;
+/// Written to the socket whenever so much has come together, or at the end of a batch.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+/// The route's handler.
+pub(crate) async fn channel(
+    State(deliver): State<Deliver>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let wish = match query.map_err(|rejection| rejection.body_text()) {
+        Ok(Query(query)) => Wish::read(&query),
+        Err(reason) => Err(reason),
+    };
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, "InvalidRequest", &reason),
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => {
+            let reason = format!("this is a WebSocket: {}", rejection.body_text());
+            return refuse(rejection.status(), "InvalidRequest", &reason);
+        }
+    };
+    let place = match deliver.place(&wish.consumer) {
+        Ok(place) => place,
+        Err(refusal) => return refused(refusal),
+    };
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(LARGEST_MESSAGE)
+        .max_frame_size(LARGEST_MESSAGE)
+        .on_upgrade(move |socket| async move {
+            deliver.arrive(Arrival { socket, wish, place }).await;
+        })
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let reason = match refusal {
+        Refusal::Stopping => "the server is stopping",
+        Refusal::Full => "too many connections",
+        Refusal::TooManyConsumers => "too many consumers are in use",
+    };
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", reason)
+}
+
+fn refuse(status: StatusCode, error: &str, message: &str) -> Response {
+    (status, Json(json!({ "error": error, "message": message }))).into_response()
+}

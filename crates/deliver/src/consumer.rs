@@ -1,0 +1,398 @@
+//! One consumer: the hands of a [`Desk`].
+//!
+//! An actor. It hears its sockets ([`Word`]), its own requests to the store and the
+//! clock, tells the desk, and carries out what the desk says. It never waits for a socket
+//! or the store while others have something to say: sockets have queues that the desk
+//! keeps from overflowing, and requests to the store run beside.
+
+use crate::count::{self, Count, signed};
+use crate::desk::{Conn, Desk, Lane, Moment, Rules, Sending};
+use crate::patience::patiently;
+use crate::settings::{DeliverError, Limits, Settings};
+use crate::shelf::Shelf;
+use label::{EventId, LabelEvent};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{ConsumerRow, Head, Store, StoreError};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// What a socket says. Each word stands for many events, so few are under way at once.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// A connection, and where what it should write is put.
+    Opened { conn: Conn, takes: bool, queue: mpsc::Sender<Vec<LabelEvent>> },
+    /// These were written to the socket.
+    Wrote { conn: Conn, ids: Vec<i64> },
+    /// The peer is done with these.
+    Acks { conn: Conn, ids: Vec<i64> },
+    /// The connection is gone.
+    Closed { conn: Conn },
+}
+
+/// Words heard before the desk is asked again.
+const HEARD_TOGETHER: usize = 64;
+/// A connection whose task ended without a word is found after this.
+const LOOK_ROUND: Duration = Duration::from_secs(1);
+
+/// What a consumer is started with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) name: String,
+    pub(crate) store: Store,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) inbox: mpsc::Receiver<Word>,
+    /// Told how much is owed; only the default consumer's number is asked for.
+    pub(crate) count: Option<Arc<Count>>,
+}
+
+/// Something the store was asked for.
+enum Done {
+    /// Events of the log, where the log ended when it was asked, and whether they are all.
+    Page { events: Vec<LabelEvent>, head: Head, all: bool },
+    /// Bodies that were no longer on the shelf.
+    Bodies { asked: Vec<Sending>, events: Vec<LabelEvent> },
+    /// Position and acks are kept.
+    Saved,
+}
+
+struct Consumer {
+    name: String,
+    store: Store,
+    limits: Limits,
+    disable_acks: bool,
+    desk: Desk,
+    shelf: Shelf,
+    lanes: RandomState,
+    head: watch::Receiver<Head>,
+    queues: HashMap<Conn, mpsc::Sender<Vec<LabelEvent>>>,
+    /// Sent by the desk, body still to be read.
+    bodiless: Vec<Sending>,
+    /// At most one of each kind.
+    jobs: JoinSet<Result<Done, StoreError>>,
+    reading: bool,
+    fetching: bool,
+    saving: bool,
+    /// Everything up to the head was read.
+    at_end: bool,
+    save_at: Option<Moment>,
+    look_round_at: Moment,
+    started: Instant,
+    count: Option<Arc<Count>>,
+    /// `gone` of [`Count`], without what left this desk.
+    gone: i64,
+}
+
+/// Runs a consumer until its inbox is closed; then keeps what is not kept yet.
+pub(crate) async fn run(start: Start) -> Result<(), DeliverError> {
+    let name = start.name.clone();
+    let served = async {
+        let (mut consumer, mut inbox) = open(start).await?;
+        while consumer.turn(&mut inbox).await? {}
+        consumer.leave().await
+    };
+    served.await.map_err(|trouble| match trouble {
+        Trouble::Store(error) => DeliverError::Store { consumer: name, error },
+        Trouble::Panicked(error) => DeliverError::Panicked(error),
+    })
+}
+
+/// What ends a consumer early.
+enum Trouble {
+    Store(StoreError),
+    Panicked(JoinError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreError> {
+    let Start { name, store, settings, limits, inbox, count } = start;
+    let row = patiently(|| store.consumer(name.clone())).await?;
+    let position = row.position.get();
+    let mut gone = 0;
+    if let Some(count) = &count {
+        gone = patiently(|| count::gone(&store, position, &row.ahead)).await?;
+        count.set(gone);
+    }
+    let window = settings.window.max(1);
+    let rules = Rules {
+        window,
+        unwritten: limits.unwritten,
+        retry_timeout: settings.retry_timeout,
+        // Whoever wants a larger window pays for it.
+        held: limits.held.max(window.saturating_mul(2)),
+        page: limits.page,
+    };
+    let consumer = Consumer {
+        desk: Desk::new(rules, position, row.ahead),
+        head: store.head(),
+        name,
+        store,
+        limits,
+        disable_acks: settings.disable_acks,
+        shelf: Shelf::default(),
+        lanes: RandomState::new(),
+        queues: HashMap::new(),
+        bodiless: Vec::new(),
+        jobs: JoinSet::new(),
+        reading: false,
+        fetching: false,
+        saving: false,
+        at_end: false,
+        save_at: None,
+        look_round_at: LOOK_ROUND,
+        started: Instant::now(),
+        count,
+        gone,
+    };
+    Ok((consumer, inbox))
+}
+
+impl Consumer {
+    /// Acts, then waits for one thing to happen. False when nobody will speak any more.
+    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Word>) -> Result<bool, Trouble> {
+        self.act();
+        let wake = self.started + self.wake_at();
+        let mut words = Vec::new();
+        tokio::select! {
+            biased;
+            Some(done) = self.jobs.join_next() => {
+                self.finish(done.map_err(Trouble::Panicked)??);
+            }
+            heard = inbox.recv_many(&mut words, HEARD_TOGETHER) => {
+                for word in words {
+                    self.hear(word);
+                }
+                return Ok(heard > 0);
+            }
+            Ok(()) = self.head.changed(), if self.at_end => self.at_end = false,
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        Ok(true)
+    }
+
+    fn now(&self) -> Moment {
+        self.started.elapsed()
+    }
+
+    fn wake_at(&self) -> Moment {
+        let expiry = self.desk.expires_at().unwrap_or(Moment::MAX);
+        let save = self.save_at.filter(|_| !self.saving).unwrap_or(Moment::MAX);
+        expiry.min(save).min(self.look_round_at)
+    }
+
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Opened { conn, takes, queue } => {
+                self.queues.insert(conn, queue);
+                self.desk.opened(conn, takes);
+            }
+            Word::Wrote { conn, ids } => {
+                self.desk.wrote(self.now(), conn, &ids);
+                metrics::counter!("labeltap_delivered_total").increment(ids.len() as u64);
+                if self.disable_acks {
+                    self.acks(conn, &ids);
+                }
+            }
+            Word::Acks { conn, ids } => self.acks(conn, &ids),
+            Word::Closed { conn } => self.close(conn),
+        }
+    }
+
+    fn acks(&mut self, conn: Conn, ids: &[i64]) {
+        let mut acked = 0;
+        for id in ids {
+            match self.desk.ack(conn, *id) {
+                Ok(()) => acked += 1,
+                Err(ignored) => {
+                    let reason = ignored.as_str();
+                    metrics::counter!("labeltap_acks_ignored_total", "reason" => reason)
+                        .increment(1);
+                }
+            }
+        }
+        metrics::counter!("labeltap_acked_total").increment(acked);
+    }
+
+    fn close(&mut self, conn: Conn) {
+        self.queues.remove(&conn);
+        self.desk.closed(conn);
+    }
+
+    /// Does whatever the desk says is to be done now.
+    fn act(&mut self) {
+        let now = self.now();
+        if now >= self.look_round_at {
+            self.look_round_at = now + LOOK_ROUND;
+            self.look_round();
+        }
+        self.desk.expire(now);
+        self.send();
+        self.read_on();
+        self.fetch();
+        self.save(now);
+        if let Some(count) = &self.count {
+            count.set(self.gone + signed(self.desk.settled()));
+        }
+    }
+
+    /// A socket task says when it ends, unless it panicked.
+    fn look_round(&mut self) {
+        let closed = |(conn, queue): (&Conn, &mpsc::Sender<_>)| queue.is_closed().then_some(*conn);
+        let gone: Vec<Conn> = self.queues.iter().filter_map(closed).collect();
+        for conn in gone {
+            self.close(conn);
+        }
+    }
+
+    fn send(&mut self) {
+        let mut parcels: HashMap<Conn, Vec<LabelEvent>> = HashMap::new();
+        let mut again = 0;
+        while let Some(sending) = self.desk.next() {
+            again += u64::from(sending.again);
+            match self.shelf.take(sending.id) {
+                Some(event) => parcels.entry(sending.conn).or_default().push(event),
+                None => self.bodiless.push(sending),
+            }
+        }
+        if again > 0 {
+            metrics::counter!("labeltap_redelivered_total").increment(again);
+        }
+        self.hand_over(parcels);
+    }
+
+    /// The desk lends a connection no more than its queue takes, so a queue that does not
+    /// take a parcel belongs to a socket that is gone.
+    fn hand_over(&mut self, parcels: HashMap<Conn, Vec<LabelEvent>>) {
+        for (conn, parcel) in parcels {
+            let taken = self.queues.get(&conn).is_some_and(|queue| queue.try_send(parcel).is_ok());
+            if !taken {
+                self.close(conn);
+            }
+        }
+    }
+
+    fn read_on(&mut self) {
+        let Some(limit) = self.desk.wants().filter(|_| !self.reading && !self.at_end) else {
+            return;
+        };
+        self.reading = true;
+        let store = self.store.clone();
+        let head = *self.head.borrow_and_update();
+        let after = EventId::new(self.desk.read()).unwrap_or_default();
+        self.jobs.spawn(async move {
+            let events = patiently(|| store.events_after(after, limit)).await?;
+            Ok(Done::Page { all: events.len() < limit, events, head })
+        });
+    }
+
+    fn fetch(&mut self) {
+        if self.fetching || self.bodiless.is_empty() {
+            return;
+        }
+        self.fetching = true;
+        let most = self.bodiless.len().min(self.limits.page);
+        let asked: Vec<Sending> = self.bodiless.drain(..most).collect();
+        let ids: Vec<_> = asked.iter().filter_map(|sending| EventId::new(sending.id)).collect();
+        let store = self.store.clone();
+        self.jobs.spawn(async move {
+            let events = patiently(|| store.events(ids.clone())).await?;
+            Ok(Done::Bodies { asked, events })
+        });
+    }
+
+    fn save(&mut self, now: Moment) {
+        if self.saving || !self.desk.is_changed() {
+            return;
+        }
+        if now < *self.save_at.get_or_insert(now + self.limits.save_every) {
+            return;
+        }
+        self.save_at = None;
+        self.saving = true;
+        let (store, row) = (self.store.clone(), self.row());
+        self.jobs.spawn(async move {
+            patiently(|| store.save_consumer(row.clone())).await?;
+            Ok(Done::Saved)
+        });
+    }
+
+    /// What is to be kept, and that it is.
+    fn row(&mut self) -> ConsumerRow {
+        let _it_is_kept_now = self.desk.take_changed();
+        ConsumerRow {
+            name: self.name.clone(),
+            position: EventId::new(self.desk.position()).unwrap_or_default(),
+            ahead: self.desk.ahead(),
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Page { events, head, all } => {
+                self.reading = false;
+                self.at_end = all;
+                self.take_page(events, head);
+            }
+            Done::Bodies { asked, events } => {
+                self.fetching = false;
+                self.take_bodies(asked, events);
+            }
+            Done::Saved => self.saving = false,
+        }
+    }
+
+    fn take_page(&mut self, events: Vec<LabelEvent>, head: Head) {
+        let last = events.last().map_or(0, |event| event.id.get());
+        let end = if self.at_end { head.last.get().max(last) } else { last };
+        let lanes = events.iter().map(|event| (event.id.get(), self.lane(event)));
+        let lanes: Vec<(i64, Lane)> = lanes.collect();
+        self.desk.page(lanes, end);
+        self.shelf.put(events);
+        if self.at_end && last <= head.last.get() {
+            // Here the desk holds all that is owed. Labels that were purged unread made
+            // the sum wrong; now it is right again.
+            self.gone =
+                signed(head.added) - signed(self.desk.held() as u64) - signed(self.desk.settled());
+        }
+    }
+
+    fn take_bodies(&mut self, asked: Vec<Sending>, events: Vec<LabelEvent>) {
+        let mut bodies: HashMap<i64, LabelEvent> =
+            events.into_iter().map(|event| (event.id.get(), event)).collect();
+        let mut parcels: HashMap<Conn, Vec<LabelEvent>> = HashMap::new();
+        for Sending { conn, id, .. } in asked {
+            match bodies.remove(&id) {
+                Some(event) if self.desk.awaits(conn, id) => {
+                    parcels.entry(conn).or_default().push(event);
+                }
+                _ => self.desk.withdrawn(conn, id),
+            }
+        }
+        self.hand_over(parcels);
+    }
+
+    fn lane(&self, event: &LabelEvent) -> Lane {
+        self.lanes.hash_one((event.labeler.as_str(), event.label.uri.as_str()))
+    }
+
+    /// Nobody is connected any more: keeps what is not kept. Reading is given up. A save
+    /// under way is overtaken by the last one, since the store writes in order.
+    async fn leave(&mut self) -> Result<(), Trouble> {
+        let unsure = self.saving;
+        self.jobs.shutdown().await;
+        if unsure || self.desk.is_changed() {
+            let (store, row) = (self.store.clone(), self.row());
+            patiently(|| store.save_consumer(row.clone())).await?;
+        }
+        Ok(())
+    }
+}
