@@ -1,1 +1,24 @@
-//! The api crate.
+//! The HTTP API of contract section 3: asking and telling the service what to do.
+//!
+//! [`router`] is every route, `/channel` of `deliver` included, behind one gate: the
+//! [guard] (who may ask) and the [error] shape (what a refusal looks like). Handlers
+//! only translate between HTTP and the crates that know: `store` for what is kept,
+//! `fleet::Board` for what is going on, `identity` for documents, `deliver` for the
+//! channel. Listening and stopping are left to the caller.
+
+mod body;
+mod error;
+mod guard;
+mod health;
+mod labelers;
+mod metrics;
+mod page;
+mod path;
+mod rejected;
+mod resolve;
+mod router;
+mod stats;
+mod time;
+
+pub use metrics::Render;
+pub use router::{Parts, metrics_router, router};

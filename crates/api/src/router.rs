@@ -1,0 +1,108 @@
+//! Which route leads where, and the gate in front of all of them.
+
+use crate::error::{ApiError, no_route, normalise};
+use crate::guard::{Guard, check};
+use crate::metrics::{Render, page};
+use crate::{health, labelers, rejected, resolve, stats};
+use axum::Router;
+use axum::extract::State;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use label::{Hosts, Millis};
+use std::sync::Arc;
+
+/// What the API stands on.
+pub struct Parts {
+    /// What is kept.
+    pub store: store::Store,
+    /// What each labeler is doing.
+    pub board: fleet::Board,
+    /// Who looks up DID documents.
+    pub resolver: identity::Resolver,
+    /// Who serves `/channel`.
+    pub deliver: deliver::Deliver,
+    /// Which hosts a did:web may name.
+    pub hosts: Hosts,
+    /// The password of user `admin`; without one everybody is let in.
+    pub password: Option<String>,
+    /// Names under which browsers may reach the API (`--host`), without port.
+    pub browser_hosts: Vec<String>,
+    /// The text of `/metrics`; `None` when it is served elsewhere.
+    pub metrics: Option<Render>,
+    /// The clock.
+    pub now: fn() -> Millis,
+}
+
+/// What handlers are given. The password is not in it: only the guard needs that.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: store::Store,
+    pub(crate) board: fleet::Board,
+    pub(crate) resolver: identity::Resolver,
+    pub(crate) deliver: deliver::Deliver,
+    pub(crate) hosts: Hosts,
+    pub(crate) metrics: Option<Render>,
+    pub(crate) now: fn() -> Millis,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// Every route, `/channel` included, with password, origin and host checks, the body
+/// limit and the one error shape.
+pub fn router(parts: Parts) -> Router {
+    let guard = Arc::new(Guard::new(parts.browser_hosts, parts.password.as_deref()));
+    let channel = parts.deliver.routes();
+    let shared = Shared(Arc::new(Inner {
+        store: parts.store,
+        board: parts.board,
+        resolver: parts.resolver,
+        deliver: parts.deliver,
+        hosts: parts.hosts,
+        metrics: parts.metrics,
+        now: parts.now,
+    }));
+    routes()
+        .with_state(shared)
+        .merge(channel)
+        .fallback(no_route)
+        .layer(from_fn(normalise))
+        .layer(from_fn_with_state(guard, check))
+}
+
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/health", get(health::show))
+        .route("/labelers", get(labelers::list))
+        .route("/labelers/add", post(labelers::add))
+        .route("/labelers/remove", post(labelers::remove))
+        .route("/labelers/{did}", get(labelers::show))
+        .route("/labelers/{did}/rejected", get(rejected::list))
+        .route("/resolve/{did}", get(resolve::show))
+        .route("/stats/labeler-count", get(stats::labeler_count))
+        .route("/stats/label-count", get(stats::label_count))
+        .route("/stats/outbox-buffer", get(stats::outbox_buffer))
+        .route("/stats/cursors", get(stats::cursors))
+        .route("/metrics", get(metrics))
+}
+
+async fn metrics(State(state): State<Shared>) -> Result<Response, ApiError> {
+    let elsewhere = || ApiError::not_found("metrics are served at the address of --metrics-listen");
+    let render = state.metrics.as_ref().ok_or_else(elsewhere);
+    render.map(page)
+}
+
+/// `/metrics` alone, for an address of its own: no password, since scrapers reach it by
+/// whatever name the network gives it, and nothing here changes anything.
+pub fn metrics_router(render: Render) -> Router {
+    let show = move || std::future::ready(page(&render));
+    Router::new().route("/metrics", get(show)).fallback(no_route).layer(from_fn(normalise))
+}

@@ -1,0 +1,167 @@
+//! A whole API on a database of its own, and a way to ask it.
+
+use api::Parts;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use label::{Did, Epoch, Hosts, Millis, Seq, Verdict};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Batch, Entry, Rejected, Store};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt as _;
+
+pub(crate) const ANN: &str = "did:plc:ar7c4by46qjdydhdevvrndac";
+pub(crate) const BOB: &str = "did:plc:bbbbbbbbbbbbbbbbbbbbbbbb";
+pub(crate) const CAT: &str = "did:web:localhost%3A8080";
+
+/// 2024-10-07T12:00:00.050Z
+pub(crate) const NOW: Millis = Millis(1_728_302_400_050);
+
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) board: fleet::Board,
+    pub(crate) router: Router,
+    _stop: DropGuard,
+    _dir: tempfile::TempDir,
+}
+
+/// What may differ between two houses.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    pub(crate) password: Option<&'static str>,
+    pub(crate) plc: Option<String>,
+    pub(crate) no_metrics: bool,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        let kind = self.headers.get("content-type").map(|kind| kind.to_str().unwrap());
+        assert_eq!(kind, Some("application/json"), "{self:?}");
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// Asserts that this is a refusal in the one shape, and answers its sentence.
+    pub(crate) fn refusal(&self, status: u16, error: &str) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        let json = self.json();
+        assert_eq!(json.as_object().unwrap().len(), 2, "{json}");
+        assert_eq!(json["error"], error, "{json}");
+        let message = json["message"].as_str().unwrap();
+        assert!(!message.is_empty());
+        message.to_owned()
+    }
+}
+
+impl House {
+    pub(crate) fn plain() -> Self {
+        Self::with(Wishes::default())
+    }
+
+    pub(crate) fn with(wishes: Wishes) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("labels.db")).unwrap();
+        let stop = CancellationToken::new();
+        let settings = deliver::Settings {
+            window: 10,
+            retry_timeout: Duration::from_secs(60),
+            disable_acks: false,
+        };
+        let (deliver, running) = deliver::Deliver::start(store.clone(), settings, stop.clone());
+        drop(tokio::spawn(running));
+        let plc = wishes.plc.unwrap_or_else(|| "http://127.0.0.1:1".to_owned());
+        let resolver = identity::Resolver::new(identity::Settings {
+            plc_url: plc.parse().unwrap(),
+            allow_private_hosts: true,
+        });
+        let board = fleet::Board::default();
+        let router = api::router(Parts {
+            store: store.clone(),
+            board: board.clone(),
+            resolver: resolver.unwrap(),
+            deliver,
+            hosts: Hosts::Private,
+            password: wishes.password.map(str::to_owned),
+            browser_hosts: vec!["labels.example".to_owned()],
+            metrics: (!wishes.no_metrics).then(|| Arc::new(|| "labeltap_up 1\n".to_owned()) as _),
+            now: || NOW,
+        });
+        Self { store, board, router, _stop: stop.drop_guard(), _dir: dir }
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        ask(&self.router, request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let request = Request::post(path).header("content-type", "application/json");
+        self.ask(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// Adds these labelers through the API.
+    pub(crate) async fn add(&self, dids: &[&str]) {
+        let body = serde_json::json!({ "dids": dids }).to_string();
+        let answer = self.post("/labelers/add", &body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    }
+
+    /// What `GET /labelers` lists, as DIDs.
+    pub(crate) async fn tracked(&self) -> Vec<String> {
+        let json = self.get("/labelers").await.json();
+        let labelers = json["labelers"].as_array().unwrap();
+        labelers.iter().map(|labeler| labeler["did"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Stores one rejected label per frame, in the frames 1 to `frames`.
+    pub(crate) async fn reject(&self, labeler: &str, frames: i64) {
+        for seq in 1..=frames {
+            let rejected = Rejected {
+                seq: Seq::new(seq).unwrap(),
+                place: 0,
+                verdict: Verdict::Unsigned,
+                reason: format!("no signature in frame {seq}"),
+                raw: vec![0xa1, 0x61, b'n', u8::try_from(seq).unwrap()],
+            };
+            let batch = Batch {
+                labeler: did(labeler),
+                epoch: Epoch::FIRST,
+                after: Seq::cursor(seq - 1).unwrap(),
+                cursor: Seq::new(seq).unwrap(),
+                received_at: NOW,
+                entries: vec![Entry::Rejected(rejected)],
+            };
+            self.store.commit(batch).await.unwrap();
+        }
+    }
+}
+
+pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        text: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}
+
+pub(crate) fn did(text: &str) -> Did {
+    Did::parse_followable(text, Hosts::Private).unwrap()
+}
+
+/// A number for a status that tests compare.
+pub(crate) const OK: u16 = StatusCode::OK.as_u16();

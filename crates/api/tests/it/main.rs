@@ -1,0 +1,13 @@
+//! The API over a real store, asked without a network in between.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod house;
+mod labelers;
+mod refusals;
+mod rejected;
+mod resolve;
+mod stats;
