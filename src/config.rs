@@ -1,0 +1,74 @@
+//! What the operator asked for: flags and environment into values. The only place that
+//! reads either.
+//!
+//! [`parse`] is a function of the arguments and of "get this variable", so that tests need
+//! no real environment. Each setting is one row of a table (`table`), from which the
+//! flags, their help and the names of their variables are made; clap reads the flags. The
+//! variables are read here and not by clap, because one setting may have several names,
+//! an empty one counts as unset, and a wrong value has to be told in one line that names
+//! where it came from. What a setting does is left to whoever is given it.
+
+mod flags;
+mod given;
+mod run;
+mod secret;
+mod table;
+mod tail;
+mod usage;
+mod values;
+
+pub use run::Run;
+pub use secret::Secret;
+pub use tail::Tail;
+pub use usage::UsageError;
+pub use values::{Bind, LogFormat, LogLevel, Named};
+
+use given::Given;
+use std::ffi::OsString;
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Run the service.
+    Run(Box<Run>),
+    /// Print what arrives.
+    Tail(Tail),
+    /// Print this text (help or version) on standard output and end well.
+    Show(String),
+}
+
+/// Reads the command line, the program's name first; `var` gives an environment variable.
+///
+/// # Errors
+/// [`UsageError`]: one line for standard error, with exit code 2.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    var: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Command, UsageError> {
+    let matches = match flags::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) if usage::is_asked_for(&error) => return Ok(Command::Show(error.to_string())),
+        Err(error) => return Err(usage::one_line(&error)),
+    };
+    match matches.subcommand() {
+        Some(("run", flags)) => {
+            let run = Run::read(&Given::new(table::RUN, flags, var))?;
+            Ok(Command::Run(Box::new(run)))
+        }
+        Some(("tail", flags)) => {
+            Tail::read(&Given::new(table::TAIL, flags, var)).map(Command::Tail)
+        }
+        _ => Err(UsageError::no_command()),
+    }
+}
+
+/// Reads the command line and the environment of this process.
+///
+/// # Errors
+/// See [`parse`].
+pub fn from_process() -> Result<Command, UsageError> {
+    parse(std::env::args_os(), &|name| std::env::var_os(name))
+}
+
+#[cfg(test)]
+mod tests;

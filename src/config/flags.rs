@@ -1,0 +1,43 @@
+//! The flags and their help, made from the table.
+
+use super::table::{RUN, Setting, TAIL, Takes};
+use clap::{Arg, ArgAction, Command};
+
+/// `labeltap` with its commands.
+pub(super) fn command() -> Command {
+    Command::new("labeltap")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(subcommand("run", "Start the service", RUN).after_help(
+            "Each setting can be given as the variable named with it; a flag wins over \
+             variables, and of several variables the first that is not empty counts.",
+        ))
+        .subcommand(subcommand("tail", "Print what arrives, one event per line, and ack it", TAIL))
+}
+
+fn subcommand(name: &'static str, about: &'static str, settings: &[Setting]) -> Command {
+    Command::new(name).about(about).args(settings.iter().map(flag))
+}
+
+fn flag(setting: &Setting) -> Arg {
+    let arg = Arg::new(setting.name).long(setting.name).action(ArgAction::Set).help(help(setting));
+    match setting.takes {
+        Takes::Value(shown) => arg.value_name(shown),
+        // A password may begin with a dash.
+        Takes::Secret(shown) => arg.value_name(shown).allow_hyphen_values(true),
+        Takes::Switch => arg
+            .value_name("true|false")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+    }
+}
+
+fn help(setting: &Setting) -> String {
+    let default = setting.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+    let names = setting.variables.join(", ");
+    let env = if names.is_empty() { names } else { format!(" [env: {names}]") };
+    format!("{}{default}{env}", setting.help)
+}

@@ -1,0 +1,119 @@
+//! The settings of `labeltap run`.
+
+use super::given::Given;
+use super::secret::Secret;
+use super::usage::UsageError;
+use super::values::{self, Bind, LogFormat, LogLevel, Named};
+use label::Hosts;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Connections and events that one process could still hold in memory.
+const MANY: u64 = 100_000;
+
+/// What the service was asked to do.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// Where the API listens.
+    pub bind: Bind,
+    /// Where `/metrics` listens, if apart.
+    pub metrics_listen: Option<Bind>,
+    /// Names under which the API may be reached, in lower case, without port.
+    pub browser_hosts: Vec<String>,
+    /// The password of user `admin`.
+    pub admin_password: Option<Secret>,
+    /// The PLC directory.
+    pub plc_url: Url,
+    /// Whether private addresses and plain http are allowed.
+    pub allow_private_hosts: bool,
+    /// Whom to track from the start.
+    pub labelers: Vec<Named>,
+    /// Most connections to labelers at once.
+    pub labeler_parallelism: usize,
+    /// Whether writing an event acks it.
+    pub disable_acks: bool,
+    /// When an unacked event is sent again.
+    pub retry_timeout: Duration,
+    /// Most events in flight per connection.
+    pub window: usize,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// How; `None`: text on a terminal, else JSON.
+    pub log_format: Option<LogFormat>,
+    /// One line for each setting that was given and that this version cannot honour.
+    pub warnings: Vec<String>,
+}
+
+impl Run {
+    pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {
+        let allow_private_hosts = given.value("allow-private-hosts", values::yes_no)?;
+        let hosts = if allow_private_hosts { Hosts::Private } else { Hosts::Public };
+        check_those_of_the_firehose(given)?;
+        Ok(Self {
+            database: given.value("database-url", values::sqlite)?,
+            bind: given.value("bind", values::bind)?,
+            metrics_listen: given.value("metrics-listen", values::metrics_listen)?,
+            browser_hosts: given.optional("host", values::names)?.unwrap_or_default(),
+            admin_password: given.secret("admin-password")?,
+            plc_url: given.value("plc-url", values::web)?,
+            allow_private_hosts,
+            labelers: given.optional("labelers", values::labelers(hosts))?.unwrap_or_default(),
+            labeler_parallelism: count(given, "labeler-parallelism")?,
+            disable_acks: given.value("disable-acks", values::yes_no)?,
+            retry_timeout: given.value("retry-timeout", values::span)?,
+            window: count(given, "window")?,
+            log_level: given.value("log-level", values::log_level)?,
+            log_format: given.optional("log-format", values::log_format)?,
+            warnings: warnings(given)?,
+        })
+    }
+}
+
+fn count(given: &Given<'_>, name: &str) -> Result<usize, UsageError> {
+    let count = given.value(name, values::number(1..=MANY))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// They say how the firehose is read when it is read; it is not yet, so they only have to
+/// be right.
+fn check_those_of_the_firehose(given: &Given<'_>) -> Result<(), UsageError> {
+    given.value("relay-url", values::web_or_socket)?;
+    given.value("cursor-save-interval", values::span)?;
+    given.value("no-replay", values::yes_no)?;
+    Ok(())
+}
+
+/// Settings of versions to come: right, but without effect. Whoever asks for one is told.
+fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
+    let number = values::number(1..=u64::MAX);
+    let free = given.value("min-free-space", values::size)?;
+    let retained = |text: &str| match text {
+        "forever" => Ok(None),
+        _ => values::age(text).map(Some),
+    };
+    let asked = [
+        ("discover-labelers", given.value("discover-labelers", values::yes_no)?),
+        ("firehose", given.value("firehose", values::firehose)?),
+        ("webhook-url", given.optional("webhook-url", values::web)?.is_some()),
+        ("max-deliveries", given.optional("max-deliveries", &number)?.is_some()),
+        ("webhook-secret", given.secret("webhook-secret")?.is_some()),
+        (
+            "appview-database-url",
+            given.optional("appview-database-url", values::postgres)?.is_some(),
+        ),
+        ("min-free-space", free > 0 && free != 1 << 30),
+        ("max-labels-per-labeler", given.optional("max-labels-per-labeler", &number)?.is_some()),
+        ("retain-superseded", given.value("retain-superseded", retained)?.is_some()),
+        ("public-xrpc", given.value("public-xrpc", values::yes_no)?),
+        ("progress", given.optional("progress", values::yes_no)?.unwrap_or(false)),
+    ];
+    let mut lines = Vec::new();
+    for (name, _) in asked.iter().filter(|(_, asked)| *asked) {
+        let from = given.from(name)?.unwrap_or_default();
+        lines.push(format!("{from} has no effect in this version"));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,42 @@
+//! The settings of `labeltap tail`.
+
+use super::given::Given;
+use super::secret::Secret;
+use super::usage::UsageError;
+use super::values;
+use url::Url;
+
+/// What to print, and how often.
+#[derive(Debug, Clone)]
+pub struct Tail {
+    /// Where the service listens.
+    pub url: Url,
+    /// The password of user `admin`.
+    pub password: Option<Secret>,
+    /// What to ask `/channel` for: its query, in pairs.
+    pub query: Vec<(String, String)>,
+    /// Whether to ack what was printed.
+    pub ack: bool,
+    /// How many events to print before ending; `None`: until stopped.
+    pub count: Option<u64>,
+}
+
+impl Tail {
+    pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {
+        let mut query = Vec::new();
+        for name in ["consumer", "types"] {
+            let value = given.optional(name, values::text)?;
+            query.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        if given.value("raw", values::yes_no)? {
+            query.push(("raw".to_owned(), "true".to_owned()));
+        }
+        Ok(Self {
+            url: given.value("url", values::web)?,
+            password: given.secret("password")?,
+            query,
+            ack: !given.value("no-ack", values::yes_no)?,
+            count: given.optional("count", values::number(1..=u64::MAX))?,
+        })
+    }
+}
