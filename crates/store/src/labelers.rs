@@ -1,0 +1,183 @@
+//! Who is tracked, how far each one was read, and what its document said: the rows of
+//! `labelers`. The labels themselves are the log's.
+
+use crate::convert::{count, epoch, seq, unreadable};
+use crate::desk::Desk;
+use crate::{Counts, LabelerRow, Noted, Source, StoreError};
+use label::{Did, Millis};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+
+/// The database's own number for a labeler; never given twice, also after a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Interned(pub(crate) i64);
+
+/// Tracks these and answers those that were not tracked before.
+pub(crate) fn add(
+    desk: &mut Desk<'_>,
+    dids: &[Did],
+    source: Source,
+    now: Millis,
+) -> Result<Vec<Did>, StoreError> {
+    let mut fresh = Vec::new();
+    for did in dids {
+        if add_one(desk.db, did, source, now)? {
+            fresh.push(did.clone());
+        }
+    }
+    if !fresh.is_empty() {
+        desk.ledger.roster += 1;
+    }
+    Ok(fresh)
+}
+
+/// Whether the labeler is tracked now and was not before.
+fn add_one(
+    db: &Connection,
+    did: &Did,
+    source: Source,
+    now: Millis,
+) -> Result<bool, rusqlite::Error> {
+    let Some((id, tracked, sources)) = standing(db, did)? else {
+        let mut insert = db.prepare_cached(
+            "INSERT INTO labelers (did, tracked, sources, added_at) VALUES (?1, 1, ?2, ?3)",
+        )?;
+        insert.execute(params![did.as_str(), source.as_str(), now.0])?;
+        return Ok(true);
+    };
+    // The operator's removal outlasts whatever discovery or the command line says.
+    if !tracked && source != Source::Api {
+        return Ok(false);
+    }
+    let known = sources.split(',').any(|name| name == source.as_str());
+    if !tracked || !known {
+        let sources = match (known, sources.is_empty()) {
+            (true, _) => sources,
+            (false, true) => source.as_str().to_owned(),
+            (false, false) => format!("{sources},{}", source.as_str()),
+        };
+        let mut update =
+            db.prepare_cached("UPDATE labelers SET tracked = 1, sources = ?2 WHERE id = ?1")?;
+        update.execute(params![id, sources])?;
+    }
+    Ok(!tracked)
+}
+
+fn standing(db: &Connection, did: &Did) -> rusqlite::Result<Option<(i64, bool, String)>> {
+    let mut select =
+        db.prepare_cached("SELECT id, tracked, sources FROM labelers WHERE did = ?1")?;
+    select.query_row([did.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+}
+
+/// Stops tracking; with `purge`, forgets all but that it was removed.
+pub(crate) fn remove(desk: &mut Desk<'_>, dids: &[Did], purge: bool) -> Result<(), StoreError> {
+    for did in dids {
+        let Some((_, tracked, _)) = standing(desk.db, did)? else { continue };
+        if purge {
+            orphan(desk, did)?;
+        } else if tracked {
+            let mut update =
+                desk.db.prepare_cached("UPDATE labelers SET tracked = 0 WHERE did = ?1")?;
+            update.execute([did.as_str()])?;
+        }
+        desk.ledger.roster += u64::from(tracked);
+    }
+    Ok(())
+}
+
+/// Gives the labeler a new, empty row. What carries the old row's number belongs to nobody
+/// from here on: it is not read any more, and the sweep takes it away.
+fn orphan(desk: &mut Desk<'_>, did: &Did) -> Result<(), rusqlite::Error> {
+    let mut delete = desk.db.prepare_cached(
+        "DELETE FROM labelers WHERE did = ?1 RETURNING added_at, labels + rejected_kept",
+    )?;
+    let (added_at, rows): (i64, i64) =
+        delete.query_row([did.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut insert = desk
+        .db
+        .prepare_cached("INSERT INTO labelers (did, tracked, added_at) VALUES (?1, 0, ?2)")?;
+    insert.execute(params![did.as_str(), added_at])?;
+    if rows > 0 {
+        crate::sweep::order(desk)?;
+    }
+    Ok(())
+}
+
+/// From here on what this labeler sends is live.
+pub(crate) fn caught_up(desk: &mut Desk<'_>, did: &Did) -> Result<(), StoreError> {
+    let update =
+        desk.db.prepare_cached("UPDATE labelers SET caught_up = 1 WHERE did = ?1 AND tracked")?;
+    hit_one(update, params![did.as_str()], did)
+}
+
+/// Remembers what the DID document says.
+pub(crate) fn note(desk: &mut Desk<'_>, did: &Did, noted: &Noted) -> Result<(), StoreError> {
+    let update = desk.db.prepare_cached(
+        "UPDATE labelers SET handle = ?2, service_url = ?3, key = ?4 WHERE did = ?1 AND tracked",
+    )?;
+    hit_one(update, params![did.as_str(), noted.handle, noted.service_url, noted.key], did)
+}
+
+fn hit_one(
+    mut update: CachedStatement<'_>,
+    values: &[&dyn rusqlite::ToSql],
+    did: &Did,
+) -> Result<(), StoreError> {
+    match update.execute(values)? {
+        0 => Err(StoreError::NotTracked(did.clone())),
+        _ => Ok(()),
+    }
+}
+
+const COLUMNS: &str = "did, tracked, sources, handle, service_url, key, epoch, cursor, caught_up,
+    labels, rejected, last_label_at";
+
+/// One labeler, tracked or removed.
+pub(crate) fn one(db: &Connection, did: &Did) -> Result<Option<LabelerRow>, StoreError> {
+    let mut select =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM labelers WHERE did = ?1"))?;
+    Ok(select.query_row([did.as_str()], read).optional()?)
+}
+
+/// Every tracked labeler, ordered by DID.
+pub(crate) fn tracked(db: &Connection) -> Result<Vec<LabelerRow>, StoreError> {
+    let mut select =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM labelers WHERE tracked ORDER BY did"))?;
+    let rows = select.query_map([], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
+    let sources: String = row.get(2)?;
+    Ok(LabelerRow {
+        did: did(row, 0)?,
+        tracked: row.get(1)?,
+        sources: sources.split(',').filter_map(Source::from_name).collect(),
+        noted: Noted { handle: row.get(3)?, service_url: row.get(4)?, key: row.get(5)? },
+        epoch: epoch(row, 6)?,
+        cursor: seq(row, 7)?,
+        caught_up: row.get(8)?,
+        labels: count(row, 9)?,
+        rejected: count(row, 10)?,
+        last_label_at: row.get::<_, Option<i64>>(11)?.map(Millis),
+    })
+}
+
+fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
+    let text = row.get_ref(column)?.as_str()?;
+    Did::parse(text).map_err(|_| unreadable(column, "a DID"))
+}
+
+/// The DID behind a number; `None` when that labeler was purged.
+pub(crate) fn did_of(db: &Connection, labeler: Interned) -> rusqlite::Result<Option<Did>> {
+    let mut select = db.prepare_cached("SELECT did FROM labelers WHERE id = ?1")?;
+    select.query_row([labeler.0], |row| did(row, 0)).optional()
+}
+
+/// Totals, from the counters in the rows.
+pub(crate) fn counts(db: &Connection) -> Result<Counts, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT count(*) FILTER (WHERE tracked), coalesce(sum(labels), 0) FROM labelers",
+    )?;
+    let read = |row: &Row<'_>| Ok(Counts { labelers: count(row, 0)?, labels: count(row, 1)? });
+    Ok(select.query_row([], read)?)
+}
