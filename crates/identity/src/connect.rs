@@ -129,3 +129,152 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::Rules;
+    use crate::names::LookupError;
+    use crate::table::{Table, guard, limits, rules};
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+    const AUTHORITY: &[u8] = include_bytes!("../tests/data/authority.der");
+    const CERTIFICATE: &[u8] = include_bytes!("../tests/data/mod.social.der");
+    const KEY: &[u8] = include_bytes!("../tests/data/mod.social.key.der");
+
+    fn names() -> Table {
+        Table::default()
+            .with("mod.social", &[&["127.0.0.1"]])
+            .with("other.social", &[&["127.0.0.1"]])
+            .with("inner.social", &[&["127.0.0.2"]])
+    }
+
+    /// Trusts the authority of the test data, speaks what the real configuration speaks.
+    fn trusting() -> Guard {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(AUTHORITY)).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = crate::tls::client_config().unwrap().alpn_protocols;
+        Guard::new(rules(), Arc::new(names()), limits().connect, Arc::new(config))
+    }
+
+    /// A server for `mod.social` that would rather speak HTTP/2, and echoes.
+    async fn tls_server() -> u16 {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let key = PrivateKeyDer::Pkcs8(KEY.into());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(tcp).await else { continue };
+                let mut word = [0; 5];
+                stream.read_exact(&mut word).await.unwrap();
+                stream.write_all(&word).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+        });
+        port
+    }
+
+    async fn open(guard: &Guard, url: &str) -> Result<Stream, ConnectError> {
+        guard.connect(&Url::parse(url).unwrap(), LIMIT).await
+    }
+
+    #[tokio::test]
+    async fn tls_is_spoken_with_a_host_that_shows_its_certificate() {
+        let port = tls_server().await;
+        for host in ["mod.social", "MOD.social"] {
+            let mut stream = open(&trusting(), &format!("wss://{host}:{port}/")).await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            stream.flush().await.unwrap();
+            let mut word = [0; 5];
+            stream.read_exact(&mut word).await.unwrap();
+            assert_eq!(&word, b"hello");
+            let Stream::Tls(tls) = stream else { panic!("not TLS") };
+            assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+            assert!(tls.get_ref().0.nodelay().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_another_name_or_of_nobody_is_refused() {
+        let port = tls_server().await;
+        let other = open(&trusting(), &format!("https://other.social:{port}/")).await;
+        assert!(matches!(other, Err(ConnectError::Tls { .. })), "{other:?}");
+        let untrusted = open(&guard(names()), &format!("https://mod.social:{port}/")).await;
+        assert!(matches!(untrusted, Err(ConnectError::Tls { .. })), "{untrusted:?}");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_takes_the_connection_and_says_nothing_is_left_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = Url::parse(&format!("wss://mod.social:{port}")).unwrap();
+        let started = Instant::now();
+        let opened = trusting().connect(&url, Duration::from_millis(200)).await;
+        assert!(matches!(opened, Err(ConnectError::Timeout { .. })), "{opened:?}");
+        assert!(started.elapsed() < LIMIT);
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_when_one_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let names = Table::default().with("two.social", &[&["127.0.0.3", "127.0.0.1"]]);
+        let tls = guard(Table::default()).tls();
+        let guard = Guard::new(Rules::new(true), Arc::new(names), limits().connect, tls);
+        let opened = open(&guard, &format!("ws://two.social:{port}/")).await.unwrap();
+        let Stream::Plain(tcp) = opened else { panic!("not plain") };
+        assert_eq!(tcp.peer_addr().unwrap().to_string(), format!("127.0.0.1:{port}"));
+        assert!(tcp.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_opened_to_a_private_address_or_a_name_that_does_not_exist() {
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let guard = guard(names());
+        for host in ["inner.social", "127.0.0.2", "[::1]", "[::ffff:127.0.0.2]", "0.0.0.0"] {
+            let opened = open(&guard, &format!("ws://{host}:{port}/")).await;
+            assert!(matches!(opened, Err(ConnectError::Refused { .. })), "{host}: {opened:?}");
+        }
+        let opened = open(&guard, "ws://unknown.social/").await;
+        let no_such = LookupError::NoSuchName;
+        let Err(ConnectError::Lookup { error, .. }) = opened else { panic!("{opened:?}") };
+        assert_eq!(error, no_such);
+        // The first to arrive is the one that was allowed.
+        let allowed = open(&guard, &format!("ws://mod.social:{port}/")).await.unwrap();
+        let Stream::Plain(tcp) = allowed else { panic!("not plain") };
+        assert_eq!(listener.accept().await.unwrap().1, tcp.local_addr().unwrap());
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said_with_the_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let opened = open(&guard(names()), &format!("ws://mod.social:{}/", address.port())).await;
+        let Err(ConnectError::Tcp { address: tried, .. }) = opened else { panic!("{opened:?}") };
+        assert_eq!(tried, address);
+    }
+}
