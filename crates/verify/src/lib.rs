@@ -1,6 +1,6 @@
 //! Claims and a key, to labels: the one place where something said becomes something signed.
 //!
-//! [`judge`] takes one label as received and the key of the labeler that sent it, and gives
+//! [`judge()`] takes one label as received and the key of the labeler that sent it, and gives
 //! a [`label::Label`] or the verdict against it. It does so in two steps that know nothing
 //! of each other: `form` looks at what is said, [`Key`] at the signature. Where the key
 //! comes from, and what to do when a signature fails, is left to whoever asks.
