@@ -32,7 +32,11 @@ impl Count {
     /// Sets `gone`.
     pub(crate) fn set(&self, gone: i64) {
         self.gone.store(gone, Ordering::Relaxed);
-        let _already_counted = self.counted.set(());
+    }
+
+    /// Says that the first count is made.
+    pub(crate) fn is_counted(&self) {
+        let _more_than_once = self.counted.set(());
     }
 
     /// Returns when the first count is made.

@@ -133,7 +133,8 @@ impl Deliver {
         self.0.count.unacked()
     }
 
-    /// Returns once [`Deliver::unacked`] is right, soon after the future runs.
+    /// Returns once [`Deliver::unacked`] is right, soon after the future runs. Whoever
+    /// waits for this also watches the future: when that fails first, this never returns.
     pub async fn counted(&self) {
         self.0.count.counted().await;
     }
@@ -190,10 +191,7 @@ impl Hall {
                     ended.map_err(DeliverError::Panicked)??;
                 }
                 Some(ended) = self.peers.join_next() => heard(ended),
-                arrival = door.recv() => match arrival {
-                    Some(arrival) => self.welcome(arrival),
-                    None => stop.cancelled().await,
-                },
+                Some(arrival) = door.recv() => self.welcome(arrival),
             }
         }
         drop(door);

@@ -13,13 +13,15 @@
 //!                                    └── closed, expired ┘
 //! ```
 //!
-//! Promises, all checked against a model in `tests`: an event is sent until it is acked,
+//! Promises, all checked against a model in `model`: an event is sent until it is acked,
 //! and not after; within a lane the next is not sent before the one before it is acked; no
 //! connection has more in flight than the window; no more ids are held than the rules
 //! allow; a desk made again from what was kept owes exactly what was not acked.
 
 mod crowd;
 mod kept;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 

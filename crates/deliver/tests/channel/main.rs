@@ -1,0 +1,14 @@
+//! The channel from outside: a real server on a real socket, a real database, and clients
+//! that behave well and badly.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod acking;
+mod counting;
+mod delivering;
+mod ending;
+mod refusing;
+mod rig;
