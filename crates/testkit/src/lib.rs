@@ -6,6 +6,8 @@
 //! What is encoded and signed here is written without `wire` and `verify`, so that it can
 //! serve as their oracle. The servers belong to the value that started them: dropping it
 //! frees the port and ends every task.
+//!
+//! [`network`] is the other kind of peer: the real servers of `tests/network`.
 
 pub mod cbor;
 mod document;
@@ -13,6 +15,7 @@ pub mod frame;
 mod key;
 mod label;
 mod labeler;
+pub mod network;
 mod plc;
 
 pub use document::{Document, plc_did};

@@ -1,0 +1,87 @@
+//! The real network starts, and its labelers say what a stock reader can verify.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+
+use futures_util::StreamExt;
+use ipld_core::ipld::Ipld;
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use testkit::network::{Kind, Labeler, Network};
+use tokio_tungstenite::tungstenite::Message;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[derive(serde::Deserialize)]
+struct Body {
+    seq: i64,
+    labels: Vec<BTreeMap<String, Ipld>>,
+}
+
+/// The first frames of a labeler, from the beginning.
+async fn frames(labeler: &Labeler, count: usize) -> Vec<Body> {
+    let base = labeler.url.replace("http", "ws");
+    let url = format!("{base}/xrpc/com.atproto.label.subscribeLabels?cursor=0");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut bodies = Vec::new();
+    while bodies.len() < count {
+        let message = tokio::time::timeout(LIMIT, socket.next()).await.unwrap();
+        if let Message::Binary(bytes) = message.unwrap().unwrap() {
+            let body = bytes.strip_prefix(testkit::frame::LABELS_HEADER).unwrap();
+            bodies.push(serde_ipld_dagcbor::from_slice(body).unwrap());
+        }
+    }
+    bodies
+}
+
+fn verifies(label: &BTreeMap<String, Ipld>, key: &str) -> bool {
+    let mut label = label.clone();
+    let Some(Ipld::Bytes(sig)) = label.remove("sig") else { return false };
+    let sig = k256::ecdsa::Signature::from_slice(&sig).unwrap();
+    let message = serde_ipld_dagcbor::to_vec(&label).unwrap();
+    let point = bs58::decode(key.strip_prefix("did:key:z").unwrap()).into_vec().unwrap();
+    let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&point[2..]).unwrap();
+    key.verify_prehash(&Sha256::digest(message), &sig).is_ok()
+}
+
+#[tokio::test]
+async fn both_real_labelers_serve_labels_that_verify() {
+    if !Network::wanted() {
+        return;
+    }
+    let start = std::time::Instant::now();
+    let network = Network::start().await;
+    println!("ready after {:?}", start.elapsed());
+    for kind in [Kind::Skyware, Kind::Ozone] {
+        let labeler = network.labeler(kind).await;
+        println!("{kind:?} after {:?}", start.elapsed());
+        let labeler = network.bulk(&labeler, 100, kind == Kind::Ozone).await;
+        assert_eq!(labeler.seq, Some(100));
+        let subject = format!("at://{}/app.bsky.feed.post/1", labeler.did);
+        let said = json!([{ "uri": subject, "val": "rude" }]);
+        let emitted = network.emit(&labeler, &said).await;
+        assert_eq!(emitted[0]["seq"], 101);
+        assert_eq!(network.negate(&labeler, &said).await[0]["neg"], true);
+
+        let last = if kind == Kind::Skyware { 102 } else { 101 };
+        let frames = frames(&labeler, last).await;
+        assert_eq!((frames[0].seq, frames[last - 1].seq), (1, 102));
+        for frame in &frames {
+            assert!(verifies(&frame.labels[0], &labeler.key), "{:?}", frame.labels);
+        }
+        assert_eq!(frames[last - 1].labels[0]["neg"], Ipld::Bool(true));
+        let neg = frames[0].labels[0].get("neg");
+        assert_eq!(neg, (kind == Kind::Skyware).then_some(&Ipld::Bool(false)));
+
+        let url = format!("{}/{}", network.plc_url(), labeler.did);
+        let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let text = document.to_string();
+        assert!(text.contains(&labeler.key["did:key:".len()..]), "{text}");
+        assert!(text.contains(&labeler.url), "{text}");
+    }
+    let control = network.urls().control.replace("http://", "");
+    drop(network);
+    assert!(tokio::net::TcpStream::connect(control).await.is_err());
+}
