@@ -1,1 +1,15 @@
-//! labeltap.
+//! labeltap follows Bluesky labelers, checks every label they sign, and hands each one on
+//! in order, at least once, until it is acked.
+//!
+//! This package only puts the parts together; `docs/ARCHITECTURE.md` is the map.
+//! [`Service::bind`], [`Service::run`] and [`Service::address`] are all that `main` and the
+//! tests use.
+
+pub mod config;
+pub mod crew;
+mod service;
+pub mod tail;
+mod telemetry;
+
+pub use service::{Service, StartError};
+pub use telemetry::log;

@@ -1,1 +1,76 @@
-fn main() {}
+//! labeltap, the program: command line in, exit code out.
+//!
+//! 0: stopped as asked. 1: could not start, or had to stop. 2: the command line is wrong.
+
+use labeltap::config::{Command, Run, Tail};
+use labeltap::{Service, config};
+use std::future::Future;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    match config::from_process() {
+        Ok(Command::Show(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Run(run)) => start(serve(*run)),
+        Ok(Command::Tail(tail)) => start(print_events(tail)),
+        Err(usage) => fail(2, &usage.to_string()),
+    }
+}
+
+/// Runs one command to its end.
+fn start(command: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error.to_string()),
+    };
+    let ended = runtime.block_on(command);
+    // What still blocks (a name look-up, say) is not waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => fail(1, &why),
+    }
+}
+
+fn fail(code: u8, why: &str) -> ExitCode {
+    eprintln!("labeltap: {why}");
+    ExitCode::from(code)
+}
+
+async fn serve(run: Run) -> Result<(), String> {
+    let stop = stop_signal()?;
+    labeltap::log(run.log_level, run.log_format);
+    for warning in &run.warnings {
+        tracing::warn!("{warning}");
+    }
+    let service = Service::bind(run).await.map_err(|error| error.to_string())?;
+    tracing::info!(address = %service.address(), "listening");
+    service.run(stop).await.map_err(|ended| ended.to_string())?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn print_events(tail: Tail) -> Result<(), String> {
+    let stop = stop_signal()?;
+    tokio::select! {
+        () = stop => Ok(()),
+        ended = labeltap::tail::tail(tail) => ended.map_err(|error| error.to_string()),
+    }
+}
+
+/// Resolves on SIGTERM or SIGINT. Installed before anything else, so that a signal that
+/// comes while we start is not lost.
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("no signal handler: {error}"));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -14,16 +14,16 @@ use store::{Remedy, Source, Store, StoreError};
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Invites everybody, then waits for ever. Returns only when the store gives up.
-pub(crate) async fn invite(store: Store, resolver: Resolver, invited: Vec<String>) -> StoreError {
-    let (dids, handles): (Vec<_>, Vec<_>) = invited
-        .into_iter()
-        .map(|name| (Did::parse(&name).ok(), name))
-        .partition(|(did, _)| did.is_some());
-    let dids = dids.into_iter().filter_map(|(did, _)| did).collect();
+pub(crate) async fn invite(
+    store: Store,
+    resolver: Resolver,
+    dids: Vec<Did>,
+    handles: Vec<String>,
+) -> StoreError {
     if let Err(error) = track(&store, dids).await {
         return error;
     }
-    let mut waiting: Vec<String> = handles.into_iter().map(|(_, handle)| handle).collect();
+    let mut waiting = handles;
     let mut waits = ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(LONGEST)

@@ -38,8 +38,10 @@ pub struct Settings {
     pub memory: usize,
     /// How long to wait between tries.
     pub rest: Rest,
-    /// DIDs and handles to track from the start.
-    pub invited: Vec<String>,
+    /// Whom to track from the start.
+    pub dids: Vec<Did>,
+    /// The same, by handle.
+    pub handles: Vec<String>,
 }
 
 impl Settings {
@@ -85,7 +87,8 @@ pub async fn run(
         clock: Clock::start(),
         rest: settings.rest,
     };
-    let inviting = invite(shared.store.clone(), shared.resolver.clone(), settings.invited);
+    let (store, resolver) = (shared.store.clone(), shared.resolver.clone());
+    let inviting = invite(store, resolver, settings.dids, settings.handles);
     let manager = Manager { shared, tasks: JoinSet::new(), running: BTreeMap::new() };
     tokio::select! {
         () = stop.cancelled() => Ok(()),

@@ -1,0 +1,193 @@
+//! The service: its parts, put together. Nothing here knows what a label is.
+
+use crate::config::{Bind, Named, Run};
+use crate::crew::{Crew, Ended};
+use crate::telemetry;
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use fleet::{Board, Rest};
+use label::Hosts;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Everybody stops within this, the store after them; both within the contract's 10 s.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// The store folds its log into the file within this.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// Why the service did not start. One sentence for the operator each.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// Outgoing connections cannot be set up.
+    #[error(transparent)]
+    Identity(#[from] identity::SetupError),
+    /// Metrics cannot be recorded.
+    #[error("metrics cannot be recorded: {0}")]
+    Metrics(String),
+}
+
+/// A service that listens and is about to run.
+pub struct Service {
+    crew: Crew,
+    store: Store,
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+}
+
+impl Service {
+    /// Puts the service together. Listens first, so that when the address is taken the
+    /// database is not touched.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn bind(run: Run) -> Result<Self, StartError> {
+        let listener = listen(run.bind).await?;
+        let metrics_listener = match run.metrics_listen {
+            Some(bind) => Some(listen(bind).await?),
+            None => None,
+        };
+        let address = bound(run.bind, &listener)?;
+        let metrics_address =
+            metrics_listener.as_ref().map(|listener| bound(run.bind, listener)).transpose()?;
+        let resolver = identity::Resolver::new(identity::Settings {
+            plc_url: run.plc_url.clone(),
+            allow_private_hosts: run.allow_private_hosts,
+        })?;
+        let recorder = telemetry::record().map_err(|why| StartError::Metrics(why.to_string()))?;
+        let store = Store::open(&run.database)?;
+
+        let mut crew = Crew::default();
+        let board = Board::default();
+        crew.add("store", until_ended(store.clone(), crew.stop()));
+        crew.add("metrics", telemetry::fold(recorder.clone(), crew.stop()));
+        let (deliver, delivering) =
+            deliver::Deliver::start(store.clone(), delivery(&run), crew.stop());
+        crew.add("deliver", delivering);
+        let render: api::Render = Arc::new(move || recorder.render());
+        let apart = metrics_listener.is_some();
+        let router = api::router(api::Parts {
+            store: store.clone(),
+            board: board.clone(),
+            resolver: resolver.clone(),
+            deliver,
+            hosts: if run.allow_private_hosts { Hosts::Private } else { Hosts::Public },
+            password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
+            browser_hosts: run.browser_hosts.clone(),
+            metrics: (!apart).then(|| Arc::clone(&render)),
+            now: intake::wall_clock,
+        });
+        crew.add("api", serve(listener, router, crew.stop()));
+        if let Some(listener) = metrics_listener {
+            crew.add("metrics server", serve(listener, api::metrics_router(render), crew.stop()));
+        }
+        crew.add("intake", intake::run(store.clone(), resolver, board, reading(&run), crew.stop()));
+        Ok(Self { crew, store, address, metrics_address })
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the metrics are, if apart.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// Runs until the signal, then stops: nothing more is read, the transaction in hand is
+    /// finished, acks are saved.
+    ///
+    /// # Errors
+    /// [`Ended`], when a part was lost or did not stop in time.
+    pub async fn run(self, signal: impl Future<Output = ()>) -> Result<(), Ended> {
+        let ended = self.crew.run(signal, GRACE).await;
+        let closed = tokio::time::timeout(CLOSING, self.store.close()).await;
+        ended.and(closed.map_err(|_| Ended::Late))
+    }
+}
+
+async fn listen(bind: Bind) -> Result<TcpListener, StartError> {
+    let mut failed = None;
+    for address in bind.tries() {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                failed = Some(error);
+                break;
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    let reason = failed.unwrap_or_else(|| io::ErrorKind::InvalidInput.into());
+    Err(StartError::Bind { address: bind.to_string(), reason })
+}
+
+fn bound(bind: Bind, listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    let failed = |reason| StartError::Bind { address: bind.to_string(), reason };
+    listener.local_addr().map_err(failed)
+}
+
+fn delivery(run: &Run) -> deliver::Settings {
+    deliver::Settings {
+        window: run.window,
+        retry_timeout: run.retry_timeout,
+        disable_acks: run.disable_acks,
+    }
+}
+
+fn reading(run: &Run) -> intake::Settings {
+    let (mut dids, mut handles) = (Vec::new(), Vec::new());
+    for named in &run.labelers {
+        match named {
+            Named::Did(did) => dids.push(did.clone()),
+            Named::Handle(handle) => handles.push(handle.clone()),
+        }
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    intake::Settings {
+        parallelism: run.labeler_parallelism,
+        processors,
+        memory: intake::Settings::MEMORY,
+        rest: Rest::CONTRACT,
+        dids,
+        handles,
+    }
+}
+
+/// The store's own word on its end, which before the stop is always bad news.
+async fn until_ended(store: Store, stop: CancellationToken) -> Result<(), store::StoreError> {
+    stop.run_until_cancelled(store.ended()).await.unwrap_or(Ok(()))
+}
+
+/// Serves until told to stop, then lets answers be finished. Small writes go out at once:
+/// an event must not wait for the next one.
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+}
