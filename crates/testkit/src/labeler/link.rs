@@ -6,7 +6,7 @@
 use super::faults::{Deed, Ending, When};
 use super::http::{self, Request};
 use super::log::{BINARY, CLOSE, PING, PONG, TEXT, message};
-use super::{Shared, Treatment};
+use super::shared::{Shared, Treatment};
 use crate::frame;
 use bytes::{Buf, BytesMut};
 use std::io;

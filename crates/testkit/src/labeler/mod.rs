@@ -10,19 +10,17 @@ mod http;
 mod link;
 mod log;
 mod server;
+mod shared;
 
 pub use faults::{Deed, Ending, Faults, Refusal, Rule, When};
 pub use log::{Backlog, Numbering};
 
 use crate::{Document, LabelSpec, Plc, SignedLabel, SigningKey, frame};
-use bytes::Bytes;
-use http::Request;
-use log::Message;
 use server::Server;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use shared::Shared;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 /// How long the `wait_…` functions wait before they fail the test.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -268,195 +266,5 @@ impl FakeLabeler {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-}
-
-/// What the handle and the connections share.
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// Counts changes of the log and the faults, to wake the connections.
-    moved: watch::Sender<u64>,
-    /// Orders all connections to end.
-    cut: watch::Sender<Option<Ending>>,
-}
-
-#[derive(Debug)]
-struct State {
-    key: SigningKey,
-    document: Option<String>,
-    messages: Vec<Message>,
-    head: i64,
-    faults: Arc<Faults>,
-    generation: u64,
-    /// How many more upgrades get these faults, if they are limited.
-    left: u64,
-    upgrades: Vec<Upgrade>,
-}
-
-/// Which faults concern a connection that was opened under a generation of them.
-#[derive(Debug, Clone, Copy)]
-struct Treatment {
-    /// The generation of limited faults that it was counted in.
-    counted_in: Option<u64>,
-}
-
-impl Shared {
-    fn new(key: SigningKey) -> Self {
-        let state = State {
-            key,
-            document: None,
-            messages: Vec::new(),
-            head: 0,
-            faults: Arc::default(),
-            generation: 0,
-            left: 0,
-            upgrades: Vec::new(),
-        };
-        let (moved, cut) = (watch::Sender::new(0), watch::Sender::new(None));
-        Self { state: Mutex::new(state), moved, cut }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake(&self) {
-        self.moved.send_modify(|moves| *moves += 1);
-    }
-
-    fn document(&self) -> Option<String> {
-        self.lock().document.clone()
-    }
-
-    fn head(&self) -> i64 {
-        self.lock().head
-    }
-
-    fn append(&self, make: impl FnOnce(i64) -> Vec<u8>) -> i64 {
-        let seq = {
-            let mut state = self.lock();
-            let seq = state.head + 1;
-            let wire = Bytes::from(log::message(log::BINARY, &make(seq)));
-            state.messages.push(Message { seq, wire });
-            state.head = seq;
-            seq
-        };
-        self.wake();
-        seq
-    }
-
-    fn insert(&self, seq: i64, payload: &[u8]) {
-        {
-            let mut state = self.lock();
-            let wire = Bytes::from(log::message(log::BINARY, payload));
-            state.messages.push(Message { seq, wire });
-            state.head = state.head.max(seq);
-        }
-        self.wake();
-    }
-
-    fn extend(&self, backlog: &Backlog) {
-        {
-            let mut state = self.lock();
-            state.messages.extend_from_slice(&backlog.messages);
-            state.head = state.head.max(backlog.last());
-        }
-        self.wake();
-    }
-
-    /// Index of the first message above the cursor; without one, of the next to come.
-    /// `None`: the cursor is in the future.
-    fn start(&self, cursor: Option<i64>) -> Option<usize> {
-        let state = self.lock();
-        if cursor.is_some_and(|cursor| cursor > state.head) {
-            return None;
-        }
-        let above = |cursor| state.messages.iter().position(|message| message.seq > cursor);
-        Some(cursor.and_then(above).unwrap_or(state.messages.len()))
-    }
-
-    fn seq_at(&self, index: usize) -> Option<i64> {
-        self.lock().messages.get(index).map(|message| message.seq)
-    }
-
-    /// The messages from an index on, as bytes and their number: at least one, if there
-    /// is one, and no more once `limit` bytes are reached.
-    fn messages(&self, from: usize, limit: usize) -> (Vec<u8>, usize) {
-        let state = self.lock();
-        let (mut out, mut count) = (Vec::new(), 0);
-        for message in state.messages.get(from..).unwrap_or_default() {
-            if out.len() >= limit {
-                break;
-            }
-            out.extend_from_slice(&message.wire);
-            count += 1;
-        }
-        (out, count)
-    }
-
-    fn set_faults(&self, faults: Faults) {
-        {
-            let mut state = self.lock();
-            state.left = faults.only_first.unwrap_or(0);
-            state.faults = Arc::new(faults);
-            state.generation += 1;
-        }
-        self.wake();
-    }
-
-    fn generation(&self) -> u64 {
-        self.lock().generation
-    }
-
-    /// Counts a new connection against limited faults.
-    fn admit(&self) -> Treatment {
-        let mut state = self.lock();
-        let counted = state.left > 0;
-        state.left = state.left.saturating_sub(1);
-        Treatment { counted_in: counted.then_some(state.generation) }
-    }
-
-    /// The faults that a connection has to suffer now.
-    fn treat(&self, treatment: &Treatment) -> Arc<Faults> {
-        let state = self.lock();
-        let counted = treatment.counted_in == Some(state.generation);
-        if counted || state.faults.only_first.is_none() {
-            state.faults.clone()
-        } else {
-            Arc::default()
-        }
-    }
-
-    fn note_upgrade(&self, request: &Request, status: u16) -> usize {
-        let mut state = self.lock();
-        state.upgrades.push(Upgrade {
-            at: Instant::now(),
-            cursor: request.parameter("cursor").map(str::to_owned),
-            status,
-            headers: request.headers.clone(),
-            frames: 0,
-            pings: 0,
-            ended: (status != 101).then(Instant::now),
-        });
-        state.upgrades.len() - 1
-    }
-
-    fn note(&self, entry: usize, change: impl FnOnce(&mut Upgrade)) {
-        if let Some(upgrade) = self.lock().upgrades.get_mut(entry) {
-            change(upgrade);
-        }
-    }
-
-    fn note_sent(&self, entry: usize, frames: u64) {
-        self.note(entry, |upgrade| upgrade.frames += frames);
-    }
-
-    fn note_ping(&self, entry: usize) {
-        self.note(entry, |upgrade| upgrade.pings += 1);
-    }
-
-    fn note_end(&self, entry: usize) {
-        self.note(entry, |upgrade| upgrade.ended = Some(Instant::now()));
     }
 }

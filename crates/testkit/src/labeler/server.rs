@@ -1,6 +1,7 @@
 //! The port of a fake labeler, and the tasks behind it.
 
-use super::{Shared, link};
+use super::link;
+use super::shared::Shared;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
