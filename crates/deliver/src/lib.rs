@@ -6,9 +6,9 @@
 //!                   └──────────────◀──────────────────┘
 //! ```
 //!
-//! Each named consumer is a position in the log and the acks ahead of it. A [`desk`]
-//! decides what goes to whom and when; a [`consumer`] carries that out; a [`socket`]
-//! speaks with one peer; the [`hall`] lets peers in and hears everybody's end. Consumers
+//! Each named consumer is a position in the log and the acks ahead of it. A `desk`
+//! decides what goes to whom and when; a `consumer` carries that out; a `socket`
+//! speaks with one peer; the `hall` lets peers in and hears everybody's end. Consumers
 //! share nothing but the store, so none can slow another.
 //!
 //! [`Deliver::routes`] has no authentication of its own: the `api` crate puts it in front.
