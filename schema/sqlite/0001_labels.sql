@@ -67,3 +67,9 @@ CREATE TABLE consumers (
     position INTEGER NOT NULL,         -- every event up to here is acked or passed over
     ahead    BLOB NOT NULL             -- acked above it: crates/store/src/ranges.rs
 ) STRICT;
+
+-- Empty, but for a moment after the disk was full: what is written here shows that there
+-- is room again (crates/store/src/probe.rs).
+CREATE TABLE probe (
+    filler BLOB NOT NULL
+) STRICT;

@@ -223,4 +223,16 @@ mod tests {
     fn a_broken_rule_is_the_fault_of_one_job() {
         assert_eq!(weight(ffi::SQLITE_CONSTRAINT_TRIGGER), Weight::Confined);
     }
+
+    #[test]
+    fn only_what_concerns_one_job_leaves_the_transaction_alone() {
+        let spoils = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            StoreError::from(error).spoils_the_transaction()
+        };
+        assert!(spoils(ffi::SQLITE_READONLY) && spoils(ffi::SQLITE_CORRUPT));
+        assert!(!spoils(ffi::SQLITE_CONSTRAINT_TRIGGER));
+        let moved = StoreError::Moved { epoch: Epoch::FIRST, cursor: Seq::START };
+        assert!(!moved.spoils_the_transaction());
+    }
 }

@@ -28,6 +28,7 @@ mod labelers;
 mod log;
 mod model;
 mod open;
+mod probe;
 mod ranges;
 mod readers;
 mod rejected;

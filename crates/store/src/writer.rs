@@ -7,7 +7,7 @@
 
 use crate::convert::{count, event_id, signed};
 use crate::desk::{Desk, Job, Ledger, Reply};
-use crate::{Head, StoreError, sweep};
+use crate::{Head, StoreError, probe, sweep};
 use rusqlite::{Connection, DropBehavior, Transaction, TransactionBehavior, params};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -114,7 +114,8 @@ impl Writer {
             if self.failed_at.elapsed() < PROBE_EVERY {
                 return Ok(());
             }
-            return self.alone(probe);
+            self.alone(probe::fill)?;
+            return if self.accepts() { self.alone(probe::clear) } else { Ok(()) };
         }
         if self.ledger.sweeping { self.alone(sweep::stretch) } else { Ok(()) }
     }
@@ -234,12 +235,6 @@ fn keep(db: &Transaction<'_>, before: &Ledger, after: &Ledger) -> rusqlite::Resu
         let mut update = db.prepare_cached("UPDATE meta SET last_id = ?1, added = ?2")?;
         update.execute(params![after.last.get(), signed(after.added)])?;
     }
-    Ok(())
-}
-
-/// Changes nothing, but has to be written: SQLite logs the page all the same.
-fn probe(desk: &mut Desk<'_>) -> Result<(), StoreError> {
-    desk.db.prepare_cached("UPDATE meta SET last_id = last_id")?.execute([])?;
     Ok(())
 }
 

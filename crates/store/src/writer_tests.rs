@@ -129,6 +129,11 @@ fn break_landing(writer: &Writer) {
     writer.db.execute_batch(debt).unwrap();
 }
 
+/// As if the last failure were long enough ago to try again.
+fn a_second_later(writer: &mut Writer) {
+    writer.failed_at = Instant::now().checked_sub(PROBE_EVERY).unwrap();
+}
+
 #[test]
 fn a_job_that_fails_half_way_takes_back_only_its_own_writes() {
     let mut writer = writer();
@@ -183,8 +188,12 @@ fn a_full_disk_costs_nothing_and_gives_no_id_away() {
     assert_eq!(stored(&writer), [(1, "spam".into())]);
     assert!(!writer.accepts());
 
-    // A transaction that writes nothing lands, and shows nothing.
+    // Neither a transaction that writes nothing nor a little room shows that there is room.
     run(&mut writer, |_| Ok(())).unwrap();
+    assert!(!writer.accepts());
+    writer.db.pragma_update(None, "max_page_count", pages + 20).unwrap();
+    a_second_later(&mut writer);
+    writer.tidy().unwrap();
     assert!(!writer.accepts());
 
     writer.db.pragma_update(None, "max_page_count", 1_000_000).unwrap();
@@ -204,19 +213,17 @@ fn a_read_only_disk_is_probed_until_it_takes_a_write() {
     assert!(matches!(heard.blocking_recv().unwrap(), Err(StoreError::Busy(_))));
     assert!(!writer.accepts());
 
-    let a_second_ago = |writer: &mut Writer| {
-        writer.failed_at = Instant::now().checked_sub(PROBE_EVERY).unwrap();
-    };
-    a_second_ago(&mut writer);
+    a_second_later(&mut writer);
     writer.tidy().unwrap();
     assert!(!writer.accepts());
 
     writer.db.pragma_update(None, "query_only", false).unwrap();
     writer.tidy().unwrap();
     assert!(!writer.accepts(), "the probe has just failed and waits its second");
-    a_second_ago(&mut writer);
+    a_second_later(&mut writer);
     writer.tidy().unwrap();
     assert!(writer.accepts());
+    assert_eq!(number(&writer, "SELECT count(*) FROM probe"), 0);
 }
 
 #[test]
@@ -241,12 +248,12 @@ fn only_the_newest_rejected_labels_are_kept() {
 #[test]
 fn what_was_purged_is_swept_in_short_stretches_and_nothing_else_is() {
     let mut writer = writer();
+    run(&mut writer, |desk| commit::commit(desk, &batch("bob", 0, labels("bob", &["rude"]))))
+        .unwrap();
     let many = vec!["spam"; 3 * sweep::STRETCH as usize];
     let mut entries = labels("ann", &many);
     entries.extend(refused(5));
     run(&mut writer, move |desk| commit::commit(desk, &batch("ann", 0, entries))).unwrap();
-    run(&mut writer, |desk| commit::commit(desk, &batch("bob", 0, labels("bob", &["rude"]))))
-        .unwrap();
     run(&mut writer, |desk| labelers::remove(desk, &[did("ann")], true)).unwrap();
     run(&mut writer, |desk| labelers::add(desk, &[did("ann")], Source::Api, Millis(9))).unwrap();
     run(&mut writer, |desk| commit::commit(desk, &batch("ann", 0, labels("ann", &["new"]))))
@@ -277,4 +284,23 @@ fn what_was_purged_is_swept_in_short_stretches_and_nothing_else_is() {
     assert!(stretches > 3);
     assert_eq!(stored(&writer), [(6008, "newer".into())]);
     assert_eq!(number(&writer, "SELECT count(*) FROM rejected"), 0);
+}
+
+#[test]
+fn one_read_passes_over_so_many_purged_rows_and_then_says_where_to_go_on() {
+    let mut writer = writer();
+    let bob = |after, val: &'static str| batch("bob", after, labels("bob", &[val]));
+    run(&mut writer, move |desk| commit::commit(desk, &bob(0, "first"))).unwrap();
+    let many = vec!["gone"; 12_000];
+    run(&mut writer, move |desk| commit::commit(desk, &batch("ann", 0, labels("ann", &many))))
+        .unwrap();
+    run(&mut writer, move |desk| commit::commit(desk, &bob(1, "last"))).unwrap();
+    run(&mut writer, |desk| labelers::remove(desk, &[did("ann")], true)).unwrap();
+
+    let page = crate::log::page_after(&mut writer.db, EventId::START, 2).unwrap();
+    assert_eq!(page.events.len(), 1);
+    assert_eq!(page.more_after, EventId::new(10_001));
+    let page = crate::log::page_after(&mut writer.db, page.more_after.unwrap(), 2).unwrap();
+    assert_eq!(page.events.iter().map(|event| event.id.get()).collect::<Vec<_>>(), [12_002]);
+    assert_eq!(page.more_after, None);
 }
