@@ -101,6 +101,11 @@ mod tests {
         .boxed()
     }
 
+    /// A request that nobody lets through should fail the test, not hold it up.
+    async fn soon(flight: impl Future<Output = usize>) -> usize {
+        tokio::time::timeout(std::time::Duration::from_secs(5), flight).await.unwrap()
+    }
+
     #[tokio::test]
     async fn those_who_ask_at_the_same_time_share_one_request() {
         let (flights, starts, gate) = (Flights::new(), Arc::default(), Arc::new(Semaphore::new(0)));
@@ -108,11 +113,11 @@ mod tests {
         let mut second = Box::pin(flights.join(&"a", request(&starts, &gate)));
         assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
         gate.add_permits(1);
-        assert_eq!((first.await, second.await), (1, 1));
+        assert_eq!((soon(first).await, soon(second).await), (1, 1));
         assert_eq!(flights.under_way(), 0);
 
         gate.add_permits(1);
-        assert_eq!(flights.join(&"a", request(&starts, &gate)).await, 2);
+        assert_eq!(soon(flights.join(&"a", request(&starts, &gate))).await, 2);
     }
 
     #[tokio::test]
@@ -120,7 +125,7 @@ mod tests {
         let (flights, starts, gate) = (Flights::new(), Arc::default(), Arc::new(Semaphore::new(0)));
         let mut first = Box::pin(flights.join(&"a", request(&starts, &gate)));
         assert!(poll!(&mut first).is_pending());
-        assert_eq!(flights.join(&"b", std::future::ready(7)).await, 7);
+        assert_eq!(soon(flights.join(&"b", std::future::ready(7))).await, 7);
     }
 
     #[tokio::test]
@@ -131,13 +136,13 @@ mod tests {
         assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
         drop(first);
         gate.add_permits(1);
-        assert_eq!(second.await, 1);
+        assert_eq!(soon(second).await, 1);
 
         let mut third = Box::pin(flights.join(&"a", request(&starts, &gate)));
         assert!(poll!(&mut third).is_pending());
         drop(third);
         assert_eq!(flights.under_way(), 0);
         gate.add_permits(1);
-        assert_eq!(flights.join(&"a", request(&starts, &gate)).await, 3);
+        assert_eq!(soon(flights.join(&"a", request(&starts, &gate))).await, 3);
     }
 }

@@ -214,6 +214,12 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn localhost_needs_no_name_server() {
+        let found = SystemNames::new().unwrap().addresses("localhost").await.unwrap();
+        assert!(found.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)), "{found:?}");
+    }
+
     #[test]
     fn a_name_with_a_dot_is_not_completed_by_search_domains() {
         for (name, asked) in [("a.b", "a.b."), ("a.b.", "a.b."), ("labeler", "labeler")] {

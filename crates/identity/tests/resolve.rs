@@ -194,9 +194,12 @@ async fn a_hundred_who_ask_at_once_make_one_request() {
         let want = if number % 2 == 0 { Want::Cached } else { Want::Fresh };
         crowd.spawn(async move { resolver.resolve(&ann(), want).await });
     }
-    while asked.load(SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    let first = async {
+        while asked.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), first).await.unwrap();
     // Every one of them has had its turn by now: this runtime has one thread.
     gate.add_permits(1);
     while let Some(outcome) = crowd.join_next().await {
