@@ -1,0 +1,197 @@
+//! What must hold for any bytes at all, one function for each fuzz target. A check that
+//! does not hold panics.
+//!
+//! `tests/it/corpus.rs` includes this file too and replays the corpus through it, so it uses
+//! nothing but our crates and `serde_json`.
+
+use deliver::message::{self, Message};
+use identity::{Found, Resolved};
+use label::{Did, Epoch, EventId, Hosts, Label, LabelEvent, Millis, Parts, Seq, Verdict};
+use serde_json::Value;
+use std::sync::LazyLock;
+use testkit::SigningKey;
+use verify::{Judged, Key};
+use wire::{Claim, Frame, RawLabel};
+
+/// The labeler in whose name the corpus speaks.
+static LABELER: LazyLock<Did> =
+    LazyLock::new(|| Did::parse(&testkit::plc_did("fuzz")).expect("a DID"));
+
+/// One key of each curve: to sign with, and to check with.
+static KEYS: LazyLock<[(SigningKey, Key); 2]> = LazyLock::new(|| {
+    [SigningKey::k256(1), SigningKey::p256(1)].map(|key| {
+        let public = Key::from_did_key(&key.did_key()).expect("a key");
+        (key, public)
+    })
+});
+
+/// Any frame ends in an answer, and the labels cut out of it are pieces of it.
+pub fn frame(bytes: &[u8]) {
+    let Ok(Frame::Labels { seq, labels }) = wire::decode(&bytes.to_vec().into()) else { return };
+    assert!(Seq::new(seq.get()).is_some(), "a frame got by with number {seq}");
+    let cut: usize = labels.iter().map(|label| label.bytes.len()).sum();
+    assert!(cut <= bytes.len(), "{cut} bytes of labels out of a frame of {}", bytes.len());
+    for raw in &labels {
+        if let Ok(claim) = Claim::read(raw) {
+            signs_what_came(raw, &claim);
+        }
+        let _shown = wire::rejected_label_json(&raw.bytes);
+    }
+}
+
+/// Any label is judged. One that is accepted can be made again, and whatever the labeler
+/// signs is found to be signed.
+pub fn label(bytes: &[u8]) {
+    let Some(raw) = alone(bytes) else { return };
+    let _shown = wire::rejected_label_json(&raw.bytes);
+    let claim = Claim::read(&raw).ok();
+    for (secret, public) in KEYS.iter() {
+        match (verify::judge(&raw, &LABELER, public), &claim) {
+            (Judged::Label { label, raw: kept }, Some(claim)) => {
+                can_be_made_again(&raw, &label, kept.as_deref(), claim.plain);
+                is_one_line_of_json(label, kept);
+            }
+            (Judged::Label { .. }, None) => panic!("a label that cannot be read was accepted"),
+            (Judged::Refused { verdict, .. }, None) => assert_eq!(verdict, Verdict::Malformed),
+            (Judged::Refused { .. }, Some(_)) => {}
+        }
+        if let Some(claim) = &claim {
+            signs_what_came(&raw, claim);
+            holds_when_signed(claim, secret, public);
+        }
+    }
+}
+
+/// Any JSON is read as a DID document, and what is found in it is fit for use.
+pub fn document(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    let id = document.get("id").and_then(Value::as_str).and_then(|id| Did::parse(id).ok());
+    let did = id.as_ref().unwrap_or(&LABELER);
+    for hosts in [Hosts::Public, Hosts::Private] {
+        let Ok(found) = Resolved::read(did, document.clone(), hosts) else { continue };
+        assert_eq!(found.document, document, "the document was changed");
+        if let Found::Present(url) = &found.service {
+            is_fit_for_a_call(url.as_str(), hosts);
+        }
+        if let Found::Present(key) = &found.label_key {
+            let again = Key::from_did_key(&key.did_key()).map(|key| key.did_key());
+            assert_eq!(again.ok(), Some(key.did_key()));
+        }
+        if let Some(handle) = &found.claimed_handle {
+            assert!(label::syntax::is_handle(handle), "{handle:?} was taken for a handle");
+        }
+    }
+}
+
+/// Any message of a client is understood or refused; ids come out as they went in.
+pub fn channel(bytes: &[u8]) {
+    let Message::Ack(ids) = message::read(bytes) else { return };
+    assert!(ids.len() <= bytes.len(), "{} ids out of {} bytes", ids.len(), bytes.len());
+    let again = serde_json::json!({ "type": "ack", "ids": ids }).to_string();
+    assert_eq!(message::read(again.as_bytes()), Message::Ack(ids));
+}
+
+/// The bytes as the only label of a frame; `None` when they are not one whole item.
+fn alone(bytes: &[u8]) -> Option<RawLabel> {
+    let frame = testkit::frame::labels(1, &[bytes]);
+    match wire::decode(&frame.into()) {
+        Ok(Frame::Labels { labels, .. }) => labels.into_iter().next(),
+        _ => None,
+    }
+}
+
+/// A claim with nothing unknown about it re-encodes to the bytes it came in, also when
+/// nobody signed it.
+fn signs_what_came(raw: &RawLabel, claim: &Claim) {
+    if !claim.plain {
+        return;
+    }
+    if claim.sig.is_none() {
+        assert_eq!(wire::unsigned_cbor(claim), raw.bytes, "what would be signed is not what came");
+    } else if let Some(parts) = parts(claim).filter(|_| claim.ver == Some(1)) {
+        assert_eq!(wire::label_cbor(&parts), raw.bytes, "not the bytes that came");
+    }
+}
+
+/// What was accepted can be stored without the received bytes exactly when it is plain.
+fn can_be_made_again(raw: &RawLabel, label: &Label, kept: Option<&[u8]>, plain: bool) {
+    match kept {
+        None => {
+            assert!(plain, "the received bytes were thrown away");
+            assert_eq!(wire::label_cbor(label), raw.bytes);
+        }
+        Some(kept) => {
+            assert!(!plain, "bytes were kept for nothing");
+            assert_eq!(kept, raw.bytes);
+        }
+    }
+}
+
+/// The same claim, signed by the labeler it names, is a label, or malformed.
+fn holds_when_signed(claim: &Claim, secret: &SigningKey, public: &Key) {
+    if claim.ver != Some(1) {
+        return;
+    }
+    let Some(mut parts) = parts(claim) else { return };
+    parts.sig = secret.sign(&wire::unsigned_cbor(claim)).to_vec();
+    let Some(raw) = alone(&wire::label_cbor(&parts)) else { panic!("our own label is broken") };
+    match verify::judge(&raw, &parts.src, public) {
+        Judged::Label { label, raw: kept } => {
+            assert_eq!(kept, None, "our own label is not plain");
+            assert_eq!(label.into_parts(), parts);
+        }
+        Judged::Refused { verdict, reason } => {
+            assert_eq!(verdict, Verdict::Malformed, "a good signature was refused: {reason}");
+        }
+    }
+}
+
+/// Whatever it says, the event for it is one line of JSON that says the same.
+fn is_one_line_of_json(label: Label, raw: Option<Vec<u8>>) {
+    let event = LabelEvent {
+        id: EventId::new(1).expect("an id"),
+        labeler: label.src.clone(),
+        epoch: Epoch::FIRST,
+        seq: Seq::new(1).expect("a number"),
+        place: 0,
+        received_at: Millis(0),
+        live: true,
+        verdict: Verdict::Verified,
+        label,
+        raw,
+    };
+    let line = wire::label_event(&event, true);
+    assert!(!line.contains('\n'));
+    let read: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(read.pointer("/label/val").and_then(Value::as_str), Some(event.label.val.as_str()));
+    assert_eq!(read.pointer("/label/uri").and_then(Value::as_str), Some(event.label.uri.as_str()));
+}
+
+/// An endpoint is http(s) and no more than a host. Public ones are https and no address of
+/// this machine.
+fn is_fit_for_a_call(url: &str, hosts: Hosts) {
+    let public = hosts == Hosts::Public;
+    let host = url.strip_prefix("https://");
+    let host = host.or_else(|| url.strip_prefix("http://").filter(|_| !public));
+    let host = host.and_then(|rest| rest.strip_suffix('/')).unwrap_or_else(|| panic!("{url}"));
+    assert!(!host.is_empty() && !host.contains(['/', '@', '?', '#']), "{url}");
+    let own = ["127.", "10.", "0.", "169.254.", "192.168.", "[::1]"];
+    let address = host.parse::<std::net::SocketAddr>().is_ok()
+        || host.parse::<std::net::IpAddr>().is_ok()
+        || host.starts_with('[');
+    assert!(!(public && address && own.iter().any(|own| host.starts_with(own))), "{url}");
+}
+
+/// The claim as a label's fields, if it names a DID.
+fn parts(claim: &Claim) -> Option<Parts> {
+    Some(Parts {
+        src: Did::parse(&claim.src).ok()?,
+        uri: claim.uri.clone(),
+        cid: claim.cid.clone(),
+        val: claim.val.clone(),
+        neg: claim.neg,
+        cts: claim.cts.clone(),
+        exp: claim.exp.clone(),
+        sig: claim.sig.clone().unwrap_or_default(),
+    })
+}
