@@ -36,8 +36,12 @@ fn crates() -> BTreeSet<String> {
 
 /// What a manifest names under `[dependencies]`; for tests is another matter.
 fn dependencies(manifest: &Path) -> BTreeSet<String> {
+    named(manifest, "[dependencies]")
+}
+
+fn named(manifest: &Path, section: &str) -> BTreeSet<String> {
     let text = read(manifest);
-    let lines = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let lines = text.lines().skip_while(|line| *line != section).skip(1);
     let lines = lines.take_while(|line| !line.starts_with('['));
     let names = lines.filter_map(|line| line.split(['.', ' ', '=']).next());
     names.filter(|name| !name.is_empty() && !name.starts_with('#')).map(str::to_owned).collect()
@@ -129,6 +133,28 @@ fn peers_for_tests_are_in_no_product() {
     for (user, used) in drawn_in_manifests() {
         assert!(!used.contains("testkit"), "{user} uses testkit outside its tests");
     }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let text = read(&root().join("docs/decisions/0001-dependencies.md"));
+    let reasons = text.split("## Not chosen").next().unwrap();
+    let ours = crates();
+    let mut manifests = vec![root().join("Cargo.toml"), root().join("fuzz/Cargo.toml")];
+    manifests.extend(ours.iter().map(|name| root().join("crates").join(name).join("Cargo.toml")));
+    let mut seen = 0;
+    for manifest in manifests {
+        for section in ["[dependencies]", "[dev-dependencies]"] {
+            for name in named(&manifest, section).difference(&ours) {
+                let row = reasons.lines().find(|line| {
+                    line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{name}`")))
+                });
+                assert!(row.is_some(), "{name} ({}) has no line there", manifest.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} dependencies were found");
 }
 
 #[test]
