@@ -11,5 +11,6 @@ mod corpus;
 mod crash;
 mod first_light;
 mod map;
+mod network;
 mod spoof;
 mod tap;

@@ -16,6 +16,7 @@ mod key;
 mod label;
 mod labeler;
 pub mod network;
+mod oracle;
 mod plc;
 
 pub use document::{Document, plc_did};
@@ -24,4 +25,5 @@ pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
 pub use labeler::{
     Backlog, Deed, Ending, FakeLabeler, Faults, Numbering, Refusal, Rule, Upgrade, When,
 };
+pub use oracle::{bytes_of, verifies};
 pub use plc::{Answer, Plc, Trouble};

@@ -4,20 +4,21 @@
 
 use futures_util::StreamExt;
 use ipld_core::ipld::Ipld;
-use k256::ecdsa::signature::hazmat::PrehashVerifier;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use testkit::network::{Kind, Labeler, Network};
+use testkit::verifies;
 use tokio_tungstenite::tungstenite::Message;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+type Label = BTreeMap<String, Ipld>;
+
 #[derive(serde::Deserialize)]
 struct Body {
     seq: i64,
-    labels: Vec<BTreeMap<String, Ipld>>,
+    labels: Vec<Label>,
 }
 
 /// The first frames of a labeler, from the beginning.
@@ -34,16 +35,6 @@ async fn frames(labeler: &Labeler, count: usize) -> Vec<Body> {
         }
     }
     bodies
-}
-
-fn verifies(label: &BTreeMap<String, Ipld>, key: &str) -> bool {
-    let mut label = label.clone();
-    let Some(Ipld::Bytes(sig)) = label.remove("sig") else { return false };
-    let sig = k256::ecdsa::Signature::from_slice(&sig).unwrap();
-    let message = serde_ipld_dagcbor::to_vec(&label).unwrap();
-    let point = bs58::decode(key.strip_prefix("did:key:z").unwrap()).into_vec().unwrap();
-    let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&point[2..]).unwrap();
-    key.verify_prehash(&Sha256::digest(message), &sig).is_ok()
 }
 
 #[tokio::test]
@@ -69,7 +60,8 @@ async fn both_real_labelers_serve_labels_that_verify() {
         let frames = frames(&labeler, last).await;
         assert_eq!((frames[0].seq, frames[last - 1].seq), (1, 102));
         for frame in &frames {
-            assert!(verifies(&frame.labels[0], &labeler.key), "{:?}", frame.labels);
+            let bytes = serde_ipld_dagcbor::to_vec(&frame.labels[0]).unwrap();
+            assert!(verifies(&bytes, &labeler.key), "{:?}", frame.labels);
         }
         assert_eq!(frames[last - 1].labels[0]["neg"], Ipld::Bool(true));
         let neg = frames[0].labels[0].get("neg");
