@@ -11,20 +11,26 @@ use crate::shared::Shared;
 use identity::{Found, ResolveError, Want};
 use label::{Did, Epoch, Seq, Verdict};
 use std::time::Duration;
-use store::{Batch, Committed, Entry, Rejected, StoreError};
+use store::{Batch, Committed, Entry, Noted, Rejected, StoreError};
 use tokio::time::Instant;
 use verify::{Judged, Key};
 
 /// A document is read afresh because of a failed signature at most this often (contract 6).
 const SECOND_LOOK: Duration = Duration::from_secs(60);
 
+/// A labeler's key, and how far it can be relied on. It outlives the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyRead {
+    pub(crate) key: Key,
+    /// When it was read from the directory itself; `None`: the document was a remembered one.
+    pub(crate) at: Option<Instant>,
+}
+
 /// One labeler's line. Lives as long as one connection.
 pub struct Line {
     shared: Shared,
     labeler: Did,
-    key: Key,
-    /// When the key was last read from the directory itself.
-    key_read: Option<Instant>,
+    key: KeyRead,
     epoch: Epoch,
     cursor: Seq,
 }
@@ -58,17 +64,14 @@ impl From<NotJudged> for LineError {
 }
 
 impl Line {
-    /// A line for labels under `key`, which was just read from the directory itself if
-    /// `fresh`, that goes on where the store's cursor stands.
-    pub(crate) fn new(
-        shared: Shared,
-        labeler: Did,
-        key: Key,
-        fresh: bool,
-        at: (Epoch, Seq),
-    ) -> Self {
-        let key_read = fresh.then(Instant::now);
-        Self { shared, labeler, key, key_read, epoch: at.0, cursor: at.1 }
+    /// A line for labels under `key`, that goes on where the store's cursor stands.
+    pub(crate) fn new(shared: Shared, labeler: Did, key: KeyRead, at: (Epoch, Seq)) -> Self {
+        Self { shared, labeler, key, epoch: at.0, cursor: at.1 }
+    }
+
+    /// The key that labels are judged by now, which may have been learned on the way.
+    pub(crate) fn key(&self) -> &KeyRead {
+        &self.key
     }
 
     /// Where the line stands: everything up to here is stored.
@@ -83,7 +86,7 @@ impl Line {
     pub(crate) async fn carry(&mut self, bundle: Bundle) -> Result<Committed, LineError> {
         let last = bundle.last.unwrap_or(self.cursor);
         let labels = bundle.labels.iter().map(|placed| placed.raw.clone()).collect();
-        let judged = self.shared.judges.judge(labels, &self.labeler, &self.key).await?;
+        let judged = self.shared.judges.judge(labels, &self.labeler, &self.key.key).await?;
         let judged = self.second_look(&bundle.labels, judged).await?;
         count(&judged);
         let entries = bundle.labels.into_iter().zip(judged).map(entry).collect();
@@ -100,20 +103,29 @@ impl Line {
         labels: &[Placed],
         judged: Vec<Judged>,
     ) -> Result<Vec<Judged>, LineError> {
-        let looked_lately = self.key_read.is_some_and(|read| read.elapsed() < SECOND_LOOK);
+        let looked_lately = self.key.at.is_some_and(|read| read.elapsed() < SECOND_LOOK);
         if looked_lately || !judged.iter().any(failed) {
             return Ok(judged);
         }
         let resolved = self.shared.resolver.resolve(&self.labeler, Want::Fresh).await;
         let resolved = resolved.map_err(LineError::Unasked)?;
-        self.key_read = Some(Instant::now());
+        self.key.at = Some(Instant::now());
         let Found::Present(key) = &resolved.label_key else { return Err(LineError::NoKey) };
-        if key.did_key() == self.key.did_key() {
+        if key.did_key() == self.key.key.did_key() {
             return Ok(judged);
         }
         tracing::info!(labeler = %self.labeler, "label key has changed");
-        self.key = key.clone();
+        self.key.key = key.clone();
+        self.note_key().await?;
         self.judge_again(labels, judged).await
+    }
+
+    /// Lets people see the key that is used from now on.
+    async fn note_key(&self) -> Result<(), StoreError> {
+        let row = self.shared.store.labeler(self.labeler.clone()).await?;
+        let row = row.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))?;
+        let noted = Noted { key: Some(self.key.key.did_key()), ..row.noted };
+        self.shared.store.note(self.labeler.clone(), noted).await
     }
 
     async fn judge_again(
@@ -123,7 +135,7 @@ impl Line {
     ) -> Result<Vec<Judged>, LineError> {
         let doubtful = labels.iter().zip(&judged).filter(|(_, judged)| failed(judged));
         let doubtful = doubtful.map(|(placed, _)| placed.raw.clone()).collect();
-        let again = self.shared.judges.judge(doubtful, &self.labeler, &self.key).await?;
+        let again = self.shared.judges.judge(doubtful, &self.labeler, &self.key.key).await?;
         let mut again = again.into_iter();
         let renew = |old: Judged| if failed(&old) { again.next().unwrap_or(old) } else { old };
         Ok(judged.into_iter().map(renew).collect())

@@ -124,6 +124,14 @@ impl Reading {
         }
     }
 
+    /// The line, unless it is carrying a bundle; at the end of the stream it is not.
+    pub(crate) fn line(&self) -> Option<&Line> {
+        match &self.hands {
+            Hands::Free(line) => Some(line),
+            Hands::Full(_) => None,
+        }
+    }
+
     /// Reads on until there is something to tell. May be dropped at any await: what is
     /// lost is not stored, so the cursor asks for it again.
     pub(crate) async fn step(&mut self) -> Step {

@@ -6,7 +6,7 @@
 
 use crate::clock::wall_clock;
 use crate::dial::{DialError, dial};
-use crate::line::{Line, LineError};
+use crate::line::{KeyRead, Line, LineError};
 use crate::places::Place;
 use crate::reading::{Finish, Reading, Step};
 use crate::shared::Shared;
@@ -16,8 +16,9 @@ use label::{Did, Millis};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LabelerRow, Noted, Remedy, StoreError};
+use store::{LabelerRow, Noted, Remedy, Store, StoreError};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use url::Url;
 use verify::Key;
 
@@ -25,9 +26,7 @@ use verify::Key;
 #[derive(Debug, Clone)]
 struct Known {
     service: Url,
-    key: Key,
-    /// Whether it was read from the directory itself just now.
-    fresh: bool,
+    key: KeyRead,
 }
 
 struct Subscription {
@@ -79,6 +78,15 @@ fn asked_to_wait(error: &ResolveError) -> Option<Duration> {
         ResolveError::Unreachable { retry_after, .. } => *retry_after,
         _ => None,
     }
+}
+
+/// Notes a confirmed handle beside what is known by now: the key may have changed.
+async fn note_handle(store: &Store, did: Did, handle: Option<String>) -> Result<(), StoreError> {
+    let Some(row) = store.labeler(did.clone()).await? else { return Ok(()) };
+    if handle.is_none() || handle == row.noted.handle {
+        return Ok(());
+    }
+    store.note(did, Noted { handle, ..row.noted }).await
 }
 
 impl Subscription {
@@ -160,7 +168,8 @@ impl Subscription {
             Found::Unusable(why) => return self.lacks(State::NoKey, why),
         };
         self.note(&service, &key, resolved).await?;
-        self.known = Some(Known { service, key, fresh });
+        let key = KeyRead { key, at: fresh.then(Instant::now) };
+        self.known = Some(Known { service, key });
         Ok(Heard::Found)
     }
 
@@ -190,11 +199,8 @@ impl Subscription {
             (self.shared.clone(), self.labeler.clone(), Arc::clone(resolved));
         self.aside.spawn(async move {
             let handle = shared.resolver.confirmed_handle(&labeler, &resolved).await;
-            if handle.is_some() && handle != noted.handle {
-                let noted = Noted { handle, ..noted };
-                if let Err(error) = shared.store.note(labeler, noted).await {
-                    tracing::debug!(%error, "handle not noted");
-                }
+            if let Err(error) = note_handle(&shared.store, labeler, handle).await {
+                tracing::debug!(%error, "handle not noted");
             }
         });
         Ok(())
@@ -214,13 +220,7 @@ impl Subscription {
         match dial(self.shared.resolver.guard(), &known.service, Some(row.cursor)).await {
             Ok(socket) => {
                 let at = (row.epoch, row.cursor);
-                let line = Line::new(
-                    self.shared.clone(),
-                    self.labeler.clone(),
-                    known.key,
-                    known.fresh,
-                    at,
-                );
+                let line = Line::new(self.shared.clone(), self.labeler.clone(), known.key, at);
                 let labeler = self.labeler.clone();
                 let reading = Reading::new(
                     self.shared.clone(),
@@ -288,7 +288,16 @@ impl Subscription {
         }
     }
 
+    /// Keeps what the line has learned, since the next dial may not look again.
+    fn keep_key(&mut self) {
+        let line = self.reading.as_ref().and_then(|reading| reading.line());
+        if let (Some(known), Some(line)) = (&mut self.known, line) {
+            known.key = line.key().clone();
+        }
+    }
+
     fn ended(&mut self, finish: Finish) -> Result<Heard, StoreError> {
+        self.keep_key();
         self.reading = None;
         self.place = None;
         let lost = Heard::Lost { retry_after: None };
