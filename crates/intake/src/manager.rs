@@ -13,7 +13,7 @@ use crate::subscription::follow;
 use fleet::{Board, Change, Rest, plan};
 use identity::Resolver;
 use label::Did;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Remedy, Store, StoreError};
@@ -62,7 +62,14 @@ pub enum IntakeError {
 struct Manager {
     shared: Shared,
     tasks: JoinSet<Result<(), StoreError>>,
-    running: BTreeMap<Did, AbortHandle>,
+    running: BTreeMap<Did, Running>,
+}
+
+/// A subscription, and for which row of the store: purged and added again, a labeler has
+/// a new one, and is to be read from the beginning.
+struct Running {
+    task: AbortHandle,
+    row: i64,
 }
 
 /// Follows every tracked labeler until told to stop.
@@ -119,26 +126,43 @@ impl Manager {
 
     async fn compare(&mut self) -> Result<(), StoreError> {
         let rows = self.shared.store.labelers().await?;
-        let wanted: BTreeSet<Did> = rows.into_iter().map(|row| row.did).collect();
+        let rows: BTreeMap<Did, i64> = rows.into_iter().map(|row| (row.did, row.row)).collect();
+        self.stop_the_outdated(&rows);
+        let wanted = rows.keys().cloned().collect();
         let running = self.running.keys().cloned().collect();
         for change in plan(&wanted, &running) {
             match change {
                 Change::Stop(did) => self.stop(&did),
-                Change::Start(did) => self.start(did),
+                Change::Start(did) => {
+                    let row = rows.get(&did).copied().unwrap_or_default();
+                    self.start(did, row);
+                }
             }
         }
         metrics::gauge!("labeltap_labelers").set(self.running.len() as f64);
         Ok(())
     }
 
-    fn start(&mut self, did: Did) {
+    /// Stops who still reads for a row that was purged.
+    fn stop_the_outdated(&mut self, rows: &BTreeMap<Did, i64>) {
+        let outdated = |(did, running): &(&Did, &Running)| {
+            rows.get(*did).is_some_and(|row| *row != running.row)
+        };
+        let outdated: Vec<Did> =
+            self.running.iter().filter(outdated).map(|(did, _)| did.clone()).collect();
+        for did in outdated {
+            self.stop(&did);
+        }
+    }
+
+    fn start(&mut self, did: Did, row: i64) {
         let task = self.tasks.spawn(follow(self.shared.clone(), did.clone()));
-        self.running.insert(did, task);
+        self.running.insert(did, Running { task, row });
     }
 
     fn stop(&mut self, did: &Did) {
-        if let Some(task) = self.running.remove(did) {
-            task.abort();
+        if let Some(running) = self.running.remove(did) {
+            running.task.abort();
             tracing::info!(labeler = %did, "no longer followed");
         }
         self.shared.board.remove(did);
@@ -151,7 +175,7 @@ impl Manager {
         ended: Result<(Id, Result<(), StoreError>), JoinError>,
     ) -> Result<(), IntakeError> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let whose = self.running.iter().find(|(_, task)| task.id() == id);
+        let whose = self.running.iter().find(|(_, running)| running.task.id() == id);
         if let Some(did) = whose.map(|(did, _)| did.clone()) {
             self.running.remove(&did);
             self.shared.board.remove(&did);

@@ -129,7 +129,7 @@ fn hit_one(
 }
 
 const COLUMNS: &str = "did, tracked, sources, handle, service_url, key, epoch, cursor, caught_up,
-    labels, rejected, last_label_at";
+    labels, rejected, last_label_at, id";
 
 /// One labeler, tracked or removed.
 pub(crate) fn one(db: &Connection, did: &Did) -> Result<Option<LabelerRow>, StoreError> {
@@ -150,6 +150,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
     let sources: String = row.get(2)?;
     Ok(LabelerRow {
         did: did(row, 0)?,
+        row: row.get(12)?,
         tracked: row.get(1)?,
         sources: sources.split(',').filter_map(Source::from_name).collect(),
         noted: Noted { handle: row.get(3)?, service_url: row.get(4)?, key: row.get(5)? },

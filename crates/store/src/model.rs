@@ -141,6 +141,8 @@ pub struct Noted {
 pub struct LabelerRow {
     /// Who.
     pub did: Did,
+    /// Another number after each purge: a reader of the old row must not go on for the new.
+    pub row: i64,
     /// False once the operator removed it.
     pub tracked: bool,
     /// How it became known, in order.
