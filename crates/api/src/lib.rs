@@ -1,6 +1,6 @@
 //! The HTTP API of contract section 3: asking and telling the service what to do.
 //!
-//! [`router`] is every route, `/channel` of `deliver` included, behind one gate: the
+//! [`router()`] is every route, `/channel` of `deliver` included, behind one gate: the
 //! [guard] (who may ask) and the [error] shape (what a refusal looks like). Handlers
 //! only translate between HTTP and the crates that know: `store` for what is kept,
 //! `fleet::Board` for what is going on, `identity` for documents, `deliver` for the

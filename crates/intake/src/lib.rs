@@ -1,6 +1,6 @@
 //! Sockets in: every labeler's stream, read, judged and stored.
 //!
-//! The whole life of a label on its way in is [`line`]; it reads from top to bottom. What
+//! The whole life of a label on its way in is [`mod@line`]; it reads from top to bottom. What
 //! surrounds it: the [`manager`] keeps one `subscription` for each tracked labeler; a
 //! subscription obeys a [`fleet::Link`], which decides when to look up, dial, read and
 //! rest; `dial` and `socket` hold the network, `judges` the processors.
