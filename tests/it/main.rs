@@ -7,10 +7,18 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod channel;
 mod corpus;
 mod crash;
 mod first_light;
+mod flaky;
+mod many;
 mod map;
 mod network;
+mod operator;
+mod outage;
+mod raw;
+mod removal;
+mod routes;
 mod spoof;
 mod tap;

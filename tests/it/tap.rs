@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use testkit::Plc;
 
@@ -21,6 +22,17 @@ pub(crate) struct Tap {
     child: Child,
     pub(crate) url: String,
     http: reqwest::Client,
+    password: Option<String>,
+    /// Collects what it prints, to its end.
+    log: Option<JoinHandle<Vec<String>>>,
+}
+
+/// How a service that was asked to stop did so.
+pub(crate) struct Stopped {
+    pub(crate) status: ExitStatus,
+    pub(crate) took: Duration,
+    /// Everything it printed, line by line.
+    pub(crate) log: Vec<String>,
 }
 
 /// What a program that did not start said.
@@ -49,11 +61,17 @@ impl Tap {
         let mut args = vec!["run", "--bind", "127.0.0.1:0", "--allow-private-hosts"];
         args.extend(["--plc-url", plc, "--database-url", &database]);
         args.extend(more);
-        let mut child = command(&args).stdout(Stdio::piped()).spawn().expect("labeltap starts");
+        Self::launch(command(&args))
+    }
+
+    /// Starts any command line of `labeltap run`, and waits until it listens.
+    pub(crate) fn launch(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("labeltap starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let (say, said) = mpsc::channel();
         // Reads on until the program ends, so that it never waits for a full pipe.
-        std::thread::spawn(move || {
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
             for line in output.lines().map_while(Result::ok) {
                 if std::env::var_os("LABELTAP_STORY_LOG").is_some() {
                     eprintln!("{line}");
@@ -63,16 +81,30 @@ impl Tap {
                     let _nobody_waits_twice =
                         say.send(event["address"].as_str().map(str::to_owned));
                 }
+                log.push(line);
             }
+            log
         });
         let address =
             said.recv_timeout(LIMIT).ok().flatten().expect("labeltap says where it listens");
-        Self { child, url: format!("http://{address}"), http: reqwest::Client::new() }
+        let (url, http) = (format!("http://{address}"), reqwest::Client::new());
+        Self { child, url, http, password: None, log: Some(log) }
+    }
+
+    /// Asks with this password from now on.
+    pub(crate) fn with_password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self
     }
 
     /// Starts something that cannot start, and answers how it ended.
     pub(crate) fn fails(args: &[&str]) -> Failed {
-        let output = command(args).output().expect("labeltap starts");
+        Self::fails_as(&mut command(args))
+    }
+
+    /// The same with any environment.
+    pub(crate) fn fails_as(command: &mut Command) -> Failed {
+        let output = command.output().expect("labeltap starts");
         Failed {
             code: output.status.code(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -87,6 +119,9 @@ impl Tap {
         body: Option<Value>,
     ) -> (StatusCode, Value) {
         let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(LIMIT);
+        if let Some(password) = &self.password {
+            request = request.basic_auth("admin", Some(password));
+        }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
@@ -145,10 +180,17 @@ impl Tap {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = client::Settings {
             url: self.url.parse().expect("a URL"),
-            password: None,
+            password: self.password.clone(),
             query: query.iter().map(own).collect(),
         };
         Client::new(settings).expect("a client")
+    }
+
+    /// Stops following these, and forgets what they said if `purge`.
+    pub(crate) async fn remove(&self, dids: &[&str], purge: bool) {
+        let body = serde_json::json!({ "dids": dids, "purge": purge });
+        let (status, body) = self.ask(Method::POST, "/labelers/remove", Some(body)).await;
+        assert_eq!((status, body), (StatusCode::OK, Value::String(String::new())));
     }
 
     /// The value of a metric, 0 while nobody has touched it.
@@ -173,13 +215,16 @@ impl Tap {
         self.child.wait().expect("it ends");
     }
 
-    /// Asks it to stop, as a supervisor does, and answers how it ended and after how long.
-    pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
+    /// Asks it to stop, as a supervisor does, and waits for its end.
+    pub(crate) fn stop(mut self) -> Stopped {
         let begun = Instant::now();
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         assert!(sent.success());
-        (self.child.wait().expect("it ends"), begun.elapsed())
+        let status = self.child.wait().expect("it ends");
+        let took = begun.elapsed();
+        let log = self.log.take().map(|log| log.join().expect("its output is read"));
+        Stopped { status, took, log: log.unwrap_or_default() }
     }
 }
 
@@ -209,10 +254,17 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 /// The next `count` events, acked as they come.
 pub(crate) async fn take(client: &mut Client, count: usize) -> Vec<Value> {
     let mut events = Vec::with_capacity(count);
-    for _ in 0..count {
-        let event = next(client).await;
+    for before in 0..count {
+        let received = tokio::time::timeout(LIMIT, client.next()).await;
+        let received = received.unwrap_or_else(|_| panic!("event {before} of {count} in time"));
+        let event = event(&received.expect("an event"));
         client.ack(&[event["id"].as_i64().expect("an id")]).await;
         events.push(event);
     }
     events
+}
+
+/// The sequence numbers of label events, in the order they came.
+pub(crate) fn seqs(events: &[Value]) -> Vec<i64> {
+    events.iter().filter_map(|event| event["label"]["seq"].as_i64()).collect()
 }
