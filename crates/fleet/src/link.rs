@@ -28,6 +28,10 @@ pub type Moment = Duration;
 /// The longest `Retry-After` that is believed.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
+/// A stream that opened and ended asks for a fresh document at most this often: a labeler
+/// that hangs up all the time must not make us ask the directory all the time.
+const LOOK_AFRESH_EVERY: Duration = Duration::from_secs(60);
+
 /// The rest after `ConsumerTooSlow` when the sequence moved: not a penalty, only a breath.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -35,7 +39,7 @@ const BREATH: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stand {
     /// Asking what the DID document says.
-    Looking,
+    Looking { fresh: bool },
     /// Waiting for the labeler to answer.
     Dialing,
     /// Frames may flow.
@@ -124,6 +128,8 @@ pub struct Link {
     stand: Stand,
     /// Failures in a row.
     failures: u32,
+    /// When a fresh document was last asked for.
+    looked_afresh: Option<Moment>,
     /// Tells this labeler's waits apart from the others', so that they do not come back
     /// all at once. Derived from the DID, which keeps this a pure function.
     salt: u64,
@@ -134,7 +140,9 @@ impl Link {
     /// A link nobody has looked up yet, and its first order.
     #[must_use]
     pub fn start(salt: u64, rest: Rest) -> (Self, Order) {
-        (Self { stand: Stand::Looking, failures: 0, salt, rest }, Order::Look { fresh: false })
+        let stand = Stand::Looking { fresh: false };
+        let link = Self { stand, failures: 0, looked_afresh: None, salt, rest };
+        (link, Order::Look { fresh: false })
     }
 
     /// Failures in a row so far.
@@ -149,10 +157,10 @@ impl Link {
     /// caller reported late, and the answer is still the same.
     pub fn hear(&mut self, now: Moment, heard: Heard) -> Order {
         match (self.stand, heard) {
-            (Stand::Looking, Heard::Found) => self.go(Stand::Dialing),
-            (Stand::Looking, Heard::Lacking | Heard::Gone) => self.rest_lacking(now),
-            (Stand::Looking | Stand::Open { .. }, Heard::Unasked { retry_after })
-            | (Stand::Dialing, Heard::Lost { retry_after }) => self.fail(now, retry_after),
+            (Stand::Looking { .. }, Heard::Found) => self.go(Stand::Dialing),
+            (Stand::Looking { .. }, Heard::Lacking | Heard::Gone) => self.rest_lacking(now),
+            (Stand::Looking { .. } | Stand::Open { .. }, Heard::Unasked { retry_after })
+            | (Stand::Dialing, Heard::Lost { retry_after }) => self.fail(now, retry_after, true),
             (Stand::Dialing, Heard::Opened) => {
                 self.go(Stand::Open { since: now, progressed: false })
             }
@@ -172,13 +180,17 @@ impl Link {
                     Heard::Lost { retry_after } => retry_after,
                     _ => None,
                 };
-                self.fail(now, retry_after)
+                let lately = |looked: Moment| now.saturating_sub(looked) < LOOK_AFRESH_EVERY;
+                self.fail(now, retry_after, !self.looked_afresh.is_some_and(lately))
             }
             (Stand::Open { .. }, Heard::TurnOver) => self.go(Stand::Dialing),
-            (Stand::Resting { again, .. }, Heard::Rested) => self.go(match again {
-                Order::Dial => Stand::Dialing,
-                _ => Stand::Looking,
-            }),
+            (Stand::Resting { again, .. }, Heard::Rested) => match again {
+                Order::Look { fresh } => {
+                    self.looked_afresh = if fresh { Some(now) } else { self.looked_afresh };
+                    self.go(Stand::Looking { fresh })
+                }
+                _ => self.go(Stand::Dialing),
+            },
             (_, _) => self.order(),
         }
     }
@@ -191,18 +203,18 @@ impl Link {
     /// The order that belongs to where the link stands.
     fn order(&self) -> Order {
         match self.stand {
-            Stand::Looking => Order::Look { fresh: self.failures > 0 },
+            Stand::Looking { fresh } => Order::Look { fresh },
             Stand::Dialing => Order::Dial,
             Stand::Open { .. } => Order::Read,
             Stand::Resting { until, .. } => Order::RestUntil(until),
         }
     }
 
-    fn fail(&mut self, now: Moment, retry_after: Option<Duration>) -> Order {
+    fn fail(&mut self, now: Moment, retry_after: Option<Duration>, fresh: bool) -> Order {
         self.failures = self.failures.saturating_add(1);
         let own = self.wait(self.rest.shortest, self.rest.longest);
         let asked = retry_after.unwrap_or_default().min(LONGEST_ASKED);
-        self.rest_until(now + own.max(asked), Order::Look { fresh: true })
+        self.rest_until(now + own.max(asked), Order::Look { fresh })
     }
 
     fn rest_lacking(&mut self, now: Moment) -> Order {
@@ -290,6 +302,20 @@ mod tests {
         assert!(last_rest(&late) <= secs(1));
         let moved = [open.as_slice(), &[(3, Heard::Progressed), (3, LOST)]].concat();
         assert!(last_rest(&moved) <= secs(1));
+    }
+
+    #[test]
+    fn a_labeler_that_keeps_hanging_up_is_looked_up_once_a_minute() {
+        let (mut link, _) = Link::start(7, Rest::CONTRACT);
+        let mut fresh = 0;
+        for second in 0..120 {
+            let now = secs(second);
+            for heard in [Heard::Found, Heard::Opened, Heard::Progressed, LOST] {
+                link.hear(now, heard);
+            }
+            fresh += usize::from(link.hear(now, Heard::Rested) == Order::Look { fresh: true });
+        }
+        assert_eq!(fresh, 2);
     }
 
     #[test]

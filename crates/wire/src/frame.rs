@@ -11,6 +11,16 @@ use label::Seq;
 /// The largest frame that is read, in bytes (sync spec: 5 MB).
 pub const MAX_FRAME: usize = 5_000_000;
 
+/// A frame may have this many labels however short it is; beyond, [`LEAST_LABEL`] decides.
+const FEW_LABELS: usize = 1024;
+
+/// Bytes below which nothing can be a label: its signature alone has 64. Labels in a longer
+/// frame may not be shorter than this on average, since each costs us more than its bytes.
+const LEAST_LABEL: usize = 64;
+
+/// Characters kept of what a labeler says in a notice or an error.
+const LONGEST_TEXT: usize = 200;
+
 const METHOD: &str = "com.atproto.label.subscribeLabels";
 
 /// What a labeler said in one frame.
@@ -76,6 +86,9 @@ pub enum FrameError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// More labels than bytes that labels could be made of.
+    #[error("{0} labels in one frame, which is too short for them")]
+    TooManyLabels(u64),
     /// `seq` below 1 or above 2^53 - 1.
     #[error("seq {0} is out of range")]
     Seq(i64),
@@ -158,11 +171,11 @@ impl Body {
                     once(PART, &mut body.seq, in_part(PART, reader.integer())?)?;
                 }
                 ("labels", major::ARRAY) => {
-                    let labels = in_part(PART, cut(reader, frame))?;
+                    let labels = cut(reader, frame)?;
                     once(PART, &mut body.labels, labels)?;
                 }
                 ("name" | "error" | "message", major::TEXT) => {
-                    let text = in_part(PART, reader.text())?.to_owned();
+                    let text = short(in_part(PART, reader.text())?);
                     match key {
                         "name" => once(PART, &mut body.name, text)?,
                         "error" => once(PART, &mut body.error, text)?,
@@ -200,13 +213,21 @@ impl Body {
     }
 }
 
+/// Enough of a text for people to know what is meant; it goes into logs and answers.
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}
+
 /// Cuts the labels out of the frame.
-fn cut(reader: &mut Reader<'_>, frame: &Bytes) -> Result<Vec<RawLabel>, CborError> {
-    let count = reader.container(major::ARRAY)?;
-    let mut labels = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(1_000));
+fn cut(reader: &mut Reader<'_>, frame: &Bytes) -> Result<Vec<RawLabel>, FrameError> {
+    const PART: &str = "body";
+    let count = in_part(PART, reader.container(major::ARRAY))?;
+    let most = FEW_LABELS.max(frame.len() / LEAST_LABEL);
+    let length = usize::try_from(count).ok().filter(|length| *length <= most);
+    let mut labels = Vec::with_capacity(length.ok_or(FrameError::TooManyLabels(count))?);
     for _ in 0..count {
         let start = reader.position();
-        let fault = reader.skip()?;
+        let fault = in_part(PART, reader.skip())?;
         labels.push(RawLabel { bytes: frame.slice(start..reader.position()), fault });
     }
     Ok(labels)
@@ -244,6 +265,27 @@ mod tests {
         let Ok(Frame::Labels { labels, .. }) = read(HEADER, body) else { panic!("no labels") };
         assert_eq!(labels[0].fault, Some(CborError::KeyOrder));
         assert_eq!(labels[1].fault, None);
+    }
+
+    #[test]
+    fn labels_without_bytes_to_be_made_of_are_refused() {
+        let body = |count: u16, each: &[u8]| {
+            let mut body = b"\xa2\x63seq\x05\x66labels\x99".to_vec();
+            body.extend(count.to_be_bytes());
+            body.extend((0..count).flat_map(|_| each.to_vec()));
+            body
+        };
+        assert!(read(HEADER, &body(1024, b"\x00")).is_ok());
+        assert_eq!(read(HEADER, &body(1025, b"\x00")), Err(FrameError::TooManyLabels(1025)));
+        let long = [b"\x58\x3f".as_slice(), &[0; 63]].concat();
+        assert!(read(HEADER, &body(9000, &long)).is_ok());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_short() {
+        let long = [b"\xa1\x65error\x79\x01\x2c".as_slice(), &[b'x'; 300]].concat();
+        let error = read(b"\xa1\x62op\x20", &long);
+        assert_eq!(error, Ok(Frame::Error { error: "x".repeat(200), message: None }));
     }
 
     #[test]
