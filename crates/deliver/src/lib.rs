@@ -19,6 +19,7 @@ mod count;
 mod desk;
 mod hall;
 pub mod message;
+mod packer;
 mod patience;
 mod query;
 mod settings;

@@ -4,10 +4,10 @@
 
 use super::{Consumer, Trouble};
 use crate::count::signed;
-use crate::desk::{Conn, Lane, Moment, Sending};
+use crate::desk::{Lane, Moment, Sending};
+use crate::packer;
 use crate::patience::patiently;
 use label::{EventId, LabelEvent};
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 use store::{ConsumerRow, Head};
 
@@ -37,14 +37,15 @@ impl Consumer {
     }
 
     pub(super) fn fetch(&mut self) {
-        if self.fetching || self.bodiless.is_empty() {
+        if self.fetching {
+            return;
+        }
+        let asked = self.packer.missing(self.limits.page);
+        if asked.is_empty() {
             return;
         }
         self.fetching = true;
-        let most = self.bodiless.len().min(self.limits.page);
-        let asked: Vec<Sending> = self.bodiless.drain(..most).collect();
-        let ids: Vec<_> = asked.iter().filter_map(|sending| EventId::new(sending.id)).collect();
-        let store = self.store.clone();
+        let (store, ids) = (self.store.clone(), packer::ids(&asked));
         self.jobs.spawn(async move {
             let events = patiently(|| store.events(ids.clone())).await?;
             Ok(Done::Bodies { asked, events })
@@ -86,7 +87,8 @@ impl Consumer {
             }
             Done::Bodies { asked, events } => {
                 self.fetching = false;
-                self.take_bodies(asked, events);
+                let parcels = self.packer.fetched(&mut self.desk, asked, events);
+                self.hand_over(parcels);
             }
             Done::Saved => self.saving = false,
         }
@@ -98,28 +100,13 @@ impl Consumer {
         let lanes = events.iter().map(|event| (event.id.get(), self.lane(event)));
         let lanes: Vec<(i64, Lane)> = lanes.collect();
         self.desk.page(lanes, end);
-        self.shelf.put(events);
+        self.packer.keep(events);
         if self.at_end && last <= head.last.get() {
             // Here the desk holds all that is owed. Labels that were purged unread made
             // the sum wrong; now it is right again.
             self.gone =
                 signed(head.added) - signed(self.desk.held() as u64) - signed(self.desk.settled());
         }
-    }
-
-    fn take_bodies(&mut self, asked: Vec<Sending>, events: Vec<LabelEvent>) {
-        let mut bodies: HashMap<i64, LabelEvent> =
-            events.into_iter().map(|event| (event.id.get(), event)).collect();
-        let mut parcels: HashMap<Conn, Vec<LabelEvent>> = HashMap::new();
-        for Sending { conn, id, .. } in asked {
-            match bodies.remove(&id) {
-                Some(event) if self.desk.awaits(conn, id) => {
-                    parcels.entry(conn).or_default().push(event);
-                }
-                _ => self.desk.withdrawn(conn, id),
-            }
-        }
-        self.hand_over(parcels);
     }
 
     fn lane(&self, event: &LabelEvent) -> Lane {

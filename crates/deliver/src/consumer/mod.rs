@@ -8,10 +8,10 @@
 mod jobs;
 
 use crate::count::{self, Count, signed};
-use crate::desk::{Conn, Desk, Moment, Rules, Sending};
+use crate::desk::{Conn, Desk, Moment, Rules};
+use crate::packer::{Packer, Parcels};
 use crate::patience::patiently;
 use crate::settings::{DeliverError, Limits, Settings};
-use crate::shelf::Shelf;
 use jobs::Done;
 use label::LabelEvent;
 use std::collections::HashMap;
@@ -59,12 +59,10 @@ struct Consumer {
     limits: Limits,
     disable_acks: bool,
     desk: Desk,
-    shelf: Shelf,
+    packer: Packer,
     lanes: RandomState,
     head: watch::Receiver<Head>,
     queues: HashMap<Conn, mpsc::Sender<Vec<LabelEvent>>>,
-    /// Sent by the desk, body still to be read.
-    bodiless: Vec<Sending>,
     /// At most one of each kind.
     jobs: JoinSet<Result<Done, StoreError>>,
     reading: bool,
@@ -132,10 +130,9 @@ async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         store,
         limits,
         disable_acks: settings.disable_acks,
-        shelf: Shelf::default(),
+        packer: Packer::default(),
         lanes: RandomState::new(),
         queues: HashMap::new(),
-        bodiless: Vec::new(),
         jobs: JoinSet::new(),
         reading: false,
         fetching: false,
@@ -218,6 +215,7 @@ impl Consumer {
 
     fn close(&mut self, conn: Conn) {
         self.queues.remove(&conn);
+        self.packer.closed(conn);
         self.desk.closed(conn);
     }
 
@@ -250,15 +248,7 @@ impl Consumer {
     }
 
     fn send(&mut self) {
-        let mut parcels: HashMap<Conn, Vec<LabelEvent>> = HashMap::new();
-        let mut again = 0;
-        while let Some(sending) = self.desk.next() {
-            again += u64::from(sending.again);
-            match self.shelf.take(sending.id) {
-                Some(event) => parcels.entry(sending.conn).or_default().push(event),
-                None => self.bodiless.push(sending),
-            }
-        }
+        let (parcels, again) = self.packer.pack(&mut self.desk);
         if again > 0 {
             metrics::counter!("labeltap_redelivered_total").increment(again);
         }
@@ -267,7 +257,7 @@ impl Consumer {
 
     /// The desk lends a connection no more than its queue takes, so a queue that does not
     /// take a parcel belongs to a socket that is gone.
-    fn hand_over(&mut self, parcels: HashMap<Conn, Vec<LabelEvent>>) {
+    fn hand_over(&mut self, parcels: Parcels) {
         for (conn, parcel) in parcels {
             let taken = self.queues.get(&conn).is_some_and(|queue| queue.try_send(parcel).is_ok());
             if !taken {
