@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Everybody stops within this, the store after them; both within the contract's 10 s.
 const GRACE: Duration = Duration::from_secs(6);
 
+/// How long answers that were begun may take once we stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// The store folds its log into the file within this.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -180,14 +183,25 @@ async fn until_ended(store: Store, stop: CancellationToken) -> Result<(), store:
     stop.run_until_cancelled(store.ended()).await.unwrap_or(Ok(()))
 }
 
-/// Serves until told to stop, then lets answers be finished. Small writes go out at once:
-/// an event must not wait for the next one.
+/// Serves until told to stop, then gives answers a moment to be finished. Small writes go
+/// out at once: an event must not wait for the next one.
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
     });
+    let stopped = stop.clone().cancelled_owned();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
+    let farewell = async {
+        stop.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        // Whoever has not sent their request by now, or takes long to read the answer, is
+        // no reason to go on.
+        () = farewell => Ok(()),
+    }
 }

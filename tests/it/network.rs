@@ -71,30 +71,36 @@ async fn both_real_labelers_arrive_whole_and_then_live() {
     }
 
     let cid = "bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454";
-    let mut said = Vec::new();
+    let (mut said, mut present) = (Vec::new(), Vec::new());
     for labeler in &labelers {
         let uri = format!("at://{}/app.bsky.feed.post/3l3qo2vuowo2b", labeler.did);
-        let rich = json!([{ "uri": uri, "val": "rude", "cid": cid, "exp": "2040-01-01T00:00:00.000Z" }]);
+        let rich =
+            json!([{ "uri": uri, "val": "rude", "cid": cid, "exp": "2040-01-01T00:00:00.000Z" }]);
         let plain = json!([{ "uri": labeler.did, "val": "!warn" }]);
+        // One at a time: Ozone forgets a label whose negation comes before it was sent.
         said.extend(network.emit(labeler, &rich).await);
+        present.extend(take(&mut client, 1).await);
         said.extend(network.emit(labeler, &plain).await);
+        present.extend(take(&mut client, 1).await);
         said.extend(network.negate(labeler, &plain).await);
+        present.extend(take(&mut client, 1).await);
     }
-    let present = take(&mut client, said.len()).await;
     for event in &present {
         assert_eq!(event["label"]["live"], true, "{event}");
         check(event, &labelers);
     }
     for one in &said {
         let arrived = present.iter().map(|event| &event["label"]);
-        let mut same = arrived.filter(|label| label["src"] == one["src"] && label["seq"] == one["seq"]);
+        let mut same =
+            arrived.filter(|label| label["src"] == one["src"] && label["seq"] == one["seq"]);
         let label = same.next().unwrap_or_else(|| panic!("never arrived: {one}"));
         for field in ["uri", "val", "cts", "cid", "exp"] {
             assert_eq!(label.get(field), one.get(field), "{field} of {one}");
         }
         assert!(same.next().is_none());
     }
-    let quiet = tokio::time::timeout(std::time::Duration::from_millis(500), next(&mut client)).await;
+    let quiet =
+        tokio::time::timeout(std::time::Duration::from_millis(500), next(&mut client)).await;
     assert!(quiet.is_err(), "an acked event came again: {quiet:?}");
     assert_eq!(tap.get("/stats/label-count").await["label_count"], 2 * HISTORY + said.len() as u64);
 }

@@ -1,11 +1,14 @@
 //! Opens one labeler's stream: through the guard, then the WebSocket handshake.
 
+use crate::gate::Gate;
 use crate::socket::Socket;
 use http::header::{RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, StatusCode, Uri};
-use identity::{Guard, Stream};
+use identity::Guard;
 use label::Seq;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, http};
@@ -22,6 +25,9 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 /// Bytes read at once. Small, since most of a thousand connections are idle; large enough
 /// that a backfill spends its time elsewhere.
 const READ_BUFFER: usize = 8 << 10;
+
+/// Bytes of pongs that may wait for a peer that does not read; beyond, it is a broken one.
+const WRITE_BUFFER: usize = 64 << 10;
 
 const PATH: &str = "/xrpc/com.atproto.label.subscribeLabels";
 
@@ -63,14 +69,16 @@ impl DialError {
     }
 }
 
-/// Opens the stream of the labeler at `service`, after `cursor`, or live only without one.
+/// Opens the stream of the labeler at `service`, after `cursor`, or live only without one;
+/// `passes` are for its large frames.
 pub(crate) async fn dial(
     guard: &Guard,
     service: &Url,
     cursor: Option<Seq>,
+    passes: Arc<Semaphore>,
 ) -> Result<Socket, DialError> {
     let stream = guard.connect(service, CONNECT_LIMIT).await?;
-    let shake = handshake(stream, address(service, cursor)?);
+    let shake = handshake(Gate::new(stream, passes), address(service, cursor)?);
     let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, shake).await;
     shaken.map_err(|_| DialError::Silent)?.map(Socket::new)
 }
@@ -86,11 +94,13 @@ fn address(service: &Url, cursor: Option<Seq>) -> Result<Uri, DialError> {
     text.parse().map_err(|error: http::uri::InvalidUri| DialError::Handshake(error.to_string()))
 }
 
-async fn handshake(stream: Stream, uri: Uri) -> Result<WebSocketStream<Stream>, DialError> {
+async fn handshake(stream: Gate, uri: Uri) -> Result<WebSocketStream<Gate>, DialError> {
     let agent = concat!("labeltap/", env!("CARGO_PKG_VERSION"));
     let request = ClientRequestBuilder::new(uri).with_header(USER_AGENT.as_str(), agent);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
     match client_async_with_config(request, stream, Some(config)).await {

@@ -5,13 +5,15 @@
 //! subscription obeys a [`fleet::Link`], which decides when to look up, dial, read and
 //! rest; `dial` and `socket` hold the network, `judges` the processors.
 //!
-//! Memory is bounded by [`Settings::memory`]: a frame is read from a socket only when the
-//! frames before it have been taken in, so a labeler that is faster than the disk waits in
-//! its own TCP connection and nowhere else (contract G7, G8).
+//! Memory is bounded (contract G7, G8). Whole frames share [`Settings::memory`], `gate`
+//! lets only a few large ones be on their way in, and a frame is read from a socket only
+//! when the frames before it have been taken in. So a labeler that is faster than the disk
+//! waits in its own TCP connection and nowhere else.
 
 mod bundle;
 mod clock;
 mod dial;
+mod gate;
 mod invite;
 mod judges;
 pub mod line;

@@ -8,8 +8,9 @@ use crate::bundle::{Bundle, Placed};
 use crate::clock::wall_clock;
 use crate::judges::NotJudged;
 use crate::shared::Shared;
-use identity::{Found, ResolveError, Want};
+use identity::{Found, ResolveError, Resolved, Want};
 use label::{Did, Epoch, Seq, Verdict};
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Batch, Committed, Entry, Noted, Rejected, StoreError};
 use tokio::time::Instant;
@@ -17,6 +18,9 @@ use verify::{Judged, Key};
 
 /// A document is read afresh because of a failed signature at most this often (contract 6).
 const SECOND_LOOK: Duration = Duration::from_secs(60);
+
+/// How long labels are held while it is read; then they are let go, to be read again.
+const DOCUMENT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A labeler's key, and how far it can be relied on. It outlives the connection.
 #[derive(Debug, Clone)]
@@ -107,8 +111,7 @@ impl Line {
         if looked_lately || !judged.iter().any(failed) {
             return Ok(judged);
         }
-        let resolved = self.shared.resolver.resolve(&self.labeler, Want::Fresh).await;
-        let resolved = resolved.map_err(LineError::Unasked)?;
+        let resolved = self.document().await.map_err(LineError::Unasked)?;
         self.key.at = Some(Instant::now());
         let Found::Present(key) = &resolved.label_key else { return Err(LineError::NoKey) };
         if key.did_key() == self.key.key.did_key() {
@@ -126,6 +129,16 @@ impl Line {
         let row = row.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))?;
         let noted = Noted { key: Some(self.key.key.did_key()), ..row.noted };
         self.shared.store.note(self.labeler.clone(), noted).await
+    }
+
+    /// The document as it is now. Not waited for long: what is being carried takes memory
+    /// that others need, and a labeler may be slow on purpose.
+    async fn document(&self) -> Result<Arc<Resolved>, ResolveError> {
+        let asked = self.shared.resolver.resolve(&self.labeler, Want::Fresh);
+        tokio::time::timeout(DOCUMENT_LIMIT, asked).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", DOCUMENT_LIMIT.as_secs());
+            Err(ResolveError::Unreachable { reason, retry_after: None })
+        })
     }
 
     async fn judge_again(

@@ -5,6 +5,7 @@
 //! something. Nothing else starts or stops a subscription.
 
 use crate::clock::Clock;
+use crate::gate::PASSES;
 use crate::invite::invite;
 use crate::judges::Judges;
 use crate::places::Places;
@@ -23,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often to compare even though nobody said that anything changed.
 const COMPARE_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a labeler whose subscription panicked is left alone.
+const AFTER_A_PANIC: Duration = Duration::from_secs(60);
 
 /// Second connections, looking for a head, that may be open at once.
 const PROBES: usize = 8;
@@ -83,13 +87,16 @@ pub async fn run(
     settings: Settings,
     stop: CancellationToken,
 ) -> Result<(), IntakeError> {
+    let most_memory = settings.memory.max(wire::MAX_FRAME);
     let shared = Shared {
         store,
         resolver,
         board,
         judges: Judges::new(settings.processors),
         places: Places::new(settings.parallelism),
-        memory: Arc::new(Semaphore::new(settings.memory.max(wire::MAX_FRAME))),
+        memory: Arc::new(Semaphore::new(most_memory)),
+        most_memory,
+        passes: Arc::new(Semaphore::new(PASSES)),
         probes: Arc::new(Semaphore::new(PROBES)),
         clock: Clock::start(),
         rest: settings.rest,
@@ -160,6 +167,15 @@ impl Manager {
         self.running.insert(did, Running { task, row });
     }
 
+    /// Leaves a labeler alone for a while. What panicked once may do so at once again.
+    fn rest(&mut self, did: Did, row: i64) {
+        let task = self.tasks.spawn(async {
+            tokio::time::sleep(AFTER_A_PANIC).await;
+            Ok(())
+        });
+        self.running.insert(did, Running { task, row });
+    }
+
     fn stop(&mut self, did: &Did) {
         if let Some(running) = self.running.remove(did) {
             running.task.abort();
@@ -176,13 +192,14 @@ impl Manager {
     ) -> Result<(), IntakeError> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let whose = self.running.iter().find(|(_, running)| running.task.id() == id);
-        if let Some(did) = whose.map(|(did, _)| did.clone()) {
+        if let Some((did, row)) = whose.map(|(did, running)| (did.clone(), running.row)) {
             self.running.remove(&did);
             self.shared.board.remove(&did);
             if let Err(error) = &ended
                 && error.is_panic()
             {
-                tracing::error!(labeler = %did, %error, "subscription panicked; starting it anew");
+                tracing::error!(labeler = %did, %error, "subscription panicked");
+                self.rest(did, row);
             }
         }
         match ended {

@@ -10,8 +10,7 @@ use crate::dial::dial;
 use crate::line::{Line, LineError};
 use crate::places::TURN;
 use crate::shared::Shared;
-use crate::socket::{Ended, PING_EVERY, Socket};
-use bytes::Bytes;
+use crate::socket::{Came, Ended, PING_EVERY, Socket};
 use fleet::{Moment, Seam};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -29,8 +28,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A stream that has been open for so long without trouble is in order.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 
+/// What a label costs in memory besides its bytes, while it is carried.
+const LABEL_COST: usize = 512;
+
 /// How long a second connection waits for the first frame that shows the head.
-const PROBE_LIMIT: Duration = Duration::from_secs(60);
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Something worth telling.
 #[derive(Debug)]
@@ -94,6 +96,7 @@ pub(crate) struct Reading {
     opened: Moment,
     ping_at: Moment,
     steady: bool,
+    noticed: bool,
 }
 
 impl Reading {
@@ -118,8 +121,10 @@ impl Reading {
             seam: (!caught_up).then(|| Seam::opened(opened)),
             probe: None,
             opened,
-            ping_at: opened + PING_EVERY,
+            // At once: the answer tells that the labeler listens.
+            ping_at: opened,
             steady: false,
+            noticed: false,
             shared,
         }
     }
@@ -227,7 +232,7 @@ impl Reading {
         }
         if now >= self.ping_at {
             self.ping_at = now + PING_EVERY;
-            self.ping(reads).await;
+            self.ping(reads);
         }
         if !self.steady && now >= self.opened + STEADY_AFTER {
             self.steady = true;
@@ -239,12 +244,12 @@ impl Reading {
         None
     }
 
-    async fn ping(&mut self, reads: bool) {
+    fn ping(&mut self, reads: bool) {
         if !reads {
             self.socket.excuse();
         }
         if self.ending.is_none()
-            && let Err(ended) = self.socket.ping().await
+            && let Err(ended) = self.socket.ping()
         {
             self.ending = Some(Finish::Lost(ended.to_string()));
         }
@@ -275,15 +280,18 @@ impl Reading {
     }
 
     /// Takes in what the socket gave.
-    fn take(&mut self, frame: Result<Bytes, Ended>) {
-        let read = frame.map_err(|ended| ended.to_string());
-        let read = read.and_then(|frame| match wire::decode(&frame) {
-            Ok(read) => Ok((read, frame.len())),
-            Err(error) => Err(error.to_string()),
-        });
-        match read {
-            Ok((frame, bytes)) => self.understand(frame, bytes),
-            Err(why) => self.ending = Some(Finish::Lost(why)),
+    fn take(&mut self, came: Result<Came, Ended>) {
+        match came {
+            Ok(Came::Frame(frame)) => match wire::decode(&frame) {
+                Ok(read) => self.understand(read, frame.len()),
+                Err(error) => self.ending = Some(Finish::Lost(error.to_string())),
+            },
+            Ok(Came::Pong) => {
+                if let Some(seam) = &mut self.seam {
+                    seam.answered(self.shared.clock.now());
+                }
+            }
+            Err(ended) => self.ending = Some(Finish::Lost(ended.to_string())),
         }
     }
 
@@ -299,10 +307,7 @@ impl Reading {
                     self.admit(seq, labels, bytes);
                 }
             }
-            Frame::Info { name, message } => {
-                let message = message.unwrap_or_default();
-                tracing::info!(labeler = %self.labeler, name, message, "notice from the labeler");
-            }
+            Frame::Info { name, message } => self.notice(&name, message.as_deref()),
             Frame::Error { error, .. } if error == "ConsumerTooSlow" => {
                 self.ending = Some(Finish::TooSlow);
             }
@@ -314,10 +319,18 @@ impl Reading {
         }
     }
 
+    /// Logs the first notice of a connection; a flood of them is not ours to keep.
+    fn notice(&mut self, name: &str, message: Option<&str>) {
+        if !std::mem::replace(&mut self.noticed, true) {
+            tracing::info!(labeler = %self.labeler, name, message, "notice from the labeler");
+        }
+    }
+
     /// Puts labels into the bundle, or aside until there is memory for them.
     fn admit(&mut self, seq: Seq, labels: Vec<RawLabel>, bytes: usize) {
-        let units = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
         let memory = Arc::clone(&self.shared.memory);
+        let cost = (bytes + labels.len() * LABEL_COST).clamp(1, self.shared.most_memory);
+        let units = u32::try_from(cost).unwrap_or(u32::MAX);
         match Arc::clone(&memory).try_acquire_many_owned(units) {
             Ok(permit) => self.bundle.add(seq, labels, bytes, permit),
             Err(_) => {
@@ -359,10 +372,12 @@ async fn probed(probe: &mut Option<BoxFuture<'static, Option<Seq>>>) -> Option<S
 /// Opens a second connection without cursor and answers the first number it shows.
 async fn probe(shared: Shared, service: Url) -> Option<Seq> {
     let _turn = shared.probes.acquire().await.ok()?;
-    let mut socket = dial(shared.resolver.guard(), &service, None).await.ok()?;
+    let mut socket =
+        dial(shared.resolver.guard(), &service, None, Arc::clone(&shared.passes)).await.ok()?;
     let first = async {
         loop {
-            if let Frame::Labels { seq, .. } = wire::decode(&socket.next().await.ok()?).ok()? {
+            let Came::Frame(frame) = socket.next().await.ok()? else { continue };
+            if let Frame::Labels { seq, .. } = wire::decode(&frame).ok()? {
                 return Some(seq);
             }
         }

@@ -19,6 +19,10 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     /// Bytes of frames that may be in memory at once, over all labelers.
     pub(crate) memory: Arc<Semaphore>,
+    /// How much that is when nobody holds any; a single frame never needs more.
+    pub(crate) most_memory: usize,
+    /// For frames that are large, while they are on their way in.
+    pub(crate) passes: Arc<Semaphore>,
     /// How many second connections may be open at once, looking for a head.
     pub(crate) probes: Arc<Semaphore>,
     pub(crate) clock: Clock,

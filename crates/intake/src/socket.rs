@@ -3,9 +3,9 @@
 //! Neither of the two common servers ever pings, and proxies cut idle connections; so we
 //! do (facts 3.2).
 
+use crate::gate::Gate;
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
-use identity::Stream;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -17,9 +17,6 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// A labeler from which nothing came for so long, not even a pong, is gone.
 const DEAD_AFTER: Duration = Duration::from_secs(65);
-
-/// How long a ping may take to be written.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -41,26 +38,37 @@ pub(crate) enum Ended {
     Dead,
 }
 
+/// Something that came.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// A frame.
+    Frame(Bytes),
+    /// The answer to a ping.
+    Pong,
+}
+
 /// An open stream.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: WebSocketStream<Stream>,
+    stream: WebSocketStream<Gate>,
     /// When anything last came.
     heard_at: Instant,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: WebSocketStream<Stream>) -> Self {
+    pub(crate) fn new(stream: WebSocketStream<Gate>) -> Self {
         Self { stream, heard_at: Instant::now() }
     }
 
-    /// The next frame. May be dropped at any await without losing one.
-    pub(crate) async fn next(&mut self) -> Result<Bytes, Ended> {
+    /// The next frame or pong. May be dropped at any await without losing one.
+    pub(crate) async fn next(&mut self) -> Result<Came, Ended> {
         loop {
             let message = self.stream.next().await;
             self.heard_at = Instant::now();
+            self.stream.get_mut().whole();
             match message {
-                Some(Ok(Message::Binary(frame))) => return Ok(frame),
+                Some(Ok(Message::Binary(frame))) => return Ok(Came::Frame(frame)),
+                Some(Ok(Message::Pong(_))) => return Ok(Came::Pong),
                 Some(Ok(Message::Text(_))) => return Err(Ended::Text),
                 Some(Ok(Message::Close(frame))) => {
                     let why = frame.map(|frame| format!(": {} {}", frame.code, frame.reason));
@@ -81,16 +89,16 @@ impl Socket {
         self.heard_at = Instant::now();
     }
 
-    /// Sends a ping, and finds out whether the labeler still lives.
-    pub(crate) async fn ping(&mut self) -> Result<(), Ended> {
+    /// Sends a ping, and finds out whether the labeler still lives. Never waits: a peer
+    /// that does not read must not hold up what is being carried. What cannot be written
+    /// now is written when it can be.
+    pub(crate) fn ping(&mut self) -> Result<(), Ended> {
         if self.heard_at.elapsed() >= DEAD_AFTER {
             return Err(Ended::Dead);
         }
-        let ping = self.stream.send(Message::Ping(Bytes::new()));
-        match tokio::time::timeout(WRITE_LIMIT, ping).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Ended::Broken(error.to_string())),
-            Err(_) => Err(Ended::Dead),
+        match self.stream.send(Message::Ping(Bytes::new())).now_or_never() {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(Ended::Broken(error.to_string())),
         }
     }
 }

@@ -58,8 +58,11 @@ pub(crate) async fn follow(shared: Shared, labeler: Did) -> Result<(), StoreErro
     loop {
         let heard = match subscription.obey(order, &link).await {
             Ok(heard) => heard,
-            Err(error) if error.remedy() == Remedy::Leave => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => match error.remedy() {
+                Remedy::Leave => return Ok(()),
+                Remedy::GiveUp => return Err(error),
+                Remedy::Retry | Remedy::Resync => subscription.failed(order, &error),
+            },
         };
         order = link.hear(subscription.shared.clock.now(), heard);
     }
@@ -107,6 +110,17 @@ impl Subscription {
     fn show(&mut self, state: State) {
         self.status.state = state;
         self.shared.board.set(self.labeler.clone(), self.status.clone());
+    }
+
+    /// The store could not be asked just now; the link decides when to try again.
+    fn failed(&mut self, order: Order, error: &StoreError) -> Heard {
+        self.reading = None;
+        self.place = None;
+        self.trouble(State::Waiting, error.to_string());
+        match order {
+            Order::Look { .. } => Heard::Unasked { retry_after: None },
+            _ => Heard::Lost { retry_after: None },
+        }
     }
 
     /// Notes a trouble, and the state it puts the labeler in.
@@ -217,7 +231,9 @@ impl Subscription {
         self.take_place().await;
         self.show(State::Connecting);
         let row = self.row().await?;
-        match dial(self.shared.resolver.guard(), &known.service, Some(row.cursor)).await {
+        let passes = Arc::clone(&self.shared.passes);
+        let guard = self.shared.resolver.guard();
+        match dial(guard, &known.service, Some(row.cursor), passes).await {
             Ok(socket) => {
                 let at = (row.epoch, row.cursor);
                 let line = Line::new(self.shared.clone(), self.labeler.clone(), known.key, at);

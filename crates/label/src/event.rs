@@ -26,3 +26,20 @@ pub struct LabelEvent {
     /// The CBOR as received, where it cannot be made again from `label`.
     pub raw: Option<Vec<u8>>,
 }
+
+impl LabelEvent {
+    /// About how many bytes it takes in memory, for whoever keeps many and has a bound.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let label = &self.label;
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<Self>()
+            + label.uri.len()
+            + label.val.len()
+            + label.cts.len()
+            + optional(&label.cid)
+            + optional(&label.exp)
+            + label.sig.len()
+            + self.raw.as_ref().map_or(0, Vec::len)
+    }
+}

@@ -8,6 +8,11 @@ use wire::{Claim, RawLabel};
 /// The longest label value, in bytes (`com.atproto.label.defs`).
 const MAX_VAL: usize = 128;
 
+/// The longest label, in bytes of CBOR. The known fields at their limits take about 11 KB;
+/// the rest is room for fields that nobody signed. Such a label is kept as it came, so
+/// without a limit one labeler could fill the memory of whoever reads the log.
+const MAX_LABEL: usize = 64 << 10;
+
 /// A claim that lacks nothing but a look at its signature.
 pub(crate) struct Formed {
     /// What is said, with the signature.
@@ -20,6 +25,9 @@ pub(crate) struct Formed {
 
 /// Checks all but the signature.
 pub(crate) fn form(raw: &RawLabel, labeler: &Did) -> Result<Formed, Refusal> {
+    if raw.bytes.len() > MAX_LABEL {
+        return Err(Refusal::malformed("the label is longer than 65536 bytes"));
+    }
     let claim = Claim::read(raw).map_err(|fault| Refusal::malformed(fault.to_string()))?;
     let src = well_formed(&claim).map_err(Refusal::malformed)?;
     match claim.ver {

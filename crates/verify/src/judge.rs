@@ -177,6 +177,17 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_brings_too_much_along_is_malformed() {
+        let with = |bytes: usize| {
+            let length = u16::try_from(bytes).unwrap().to_be_bytes();
+            let long = [&[0x59], length.as_slice(), &vec![0; bytes]].concat();
+            Draft::new().signed().with("note", long).verdict()
+        };
+        assert_eq!(with(65_000), Verdict::Verified);
+        assert_eq!(with(65_500), Verdict::Malformed);
+    }
+
+    #[test]
     fn a_null_cid_or_exp_counts_as_absent() {
         let draft = Draft::new().signed().with("cid", vec![0xf6]).with("exp", vec![0xf6]);
         let Judged::Label { label, raw } = draft.judge() else { panic!("{:?}", draft.judge()) };

@@ -6,7 +6,8 @@ use jiff::civil::{Date, DateTime};
 /// Whether `text` is a datetime (atproto lexicon spec, "datetime"): the form that RFC 3339,
 /// ISO 8601 and HTML share, on a day that exists, with any number of fraction digits.
 ///
-/// There are no leap seconds in it, and the offset `-00:00` is not allowed.
+/// There are no leap seconds in it, and the offset `-00:00` is not allowed. At most 64
+/// bytes, as the reference implementation has it.
 #[must_use]
 pub fn is_datetime(text: &str) -> bool {
     Written::read(text).is_some()
@@ -27,6 +28,9 @@ const FIRST: i64 = -62_167_219_200;
 /// Seconds since 1970 of 9999-12-31T23:59:59Z.
 const LAST: i64 = 253_402_300_799;
 
+/// The longest datetime, in bytes.
+const LONGEST: usize = 64;
+
 /// A datetime as written.
 struct Written {
     local: DateTime,
@@ -37,6 +41,9 @@ struct Written {
 
 impl Written {
     fn read(text: &str) -> Option<Self> {
+        if text.len() > LONGEST {
+            return None;
+        }
         let mut rest = Rest(text.as_bytes());
         let date = rest.date()?;
         rest.byte(b'T')?;
@@ -130,6 +137,13 @@ impl Rest<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_datetime_has_64_bytes_at_most() {
+        let with = |digits: usize| format!("2024-01-01T00:00:00.{}Z", "1".repeat(digits));
+        assert!(is_datetime(&with(43)));
+        assert!(!is_datetime(&with(44)));
+    }
 
     #[test]
     fn digits_beyond_the_microsecond_are_cut_off() {
