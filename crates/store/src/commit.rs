@@ -18,6 +18,14 @@ struct Place {
     caught_up: bool,
 }
 
+/// What a batch adds to its labeler's row.
+struct Added {
+    labels: u64,
+    rejected: u64,
+    /// Of those rejected.
+    kept: u64,
+}
+
 /// Stores the batch and moves the cursor, or changes nothing and says why.
 pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, StoreError> {
     let place = place(desk.db, &batch.labeler)?
@@ -28,24 +36,31 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
         return Err(StoreError::Moved { epoch, cursor });
     }
     let arrival = Arrival { labeler, epoch, received_at: batch.received_at, live: caught_up };
-    let (mut labels, mut refused) = (0, 0);
+    let is_rejected = |entry: &&Entry| matches!(entry, Entry::Rejected(_));
+    let rejected = batch.entries.iter().filter(is_rejected).count() as u64;
+    // The oldest ones of a flood would be taken away again at once.
+    let mut in_vain = rejected.saturating_sub(desk.keep_rejected);
+    let kept = rejected - in_vain;
+    let mut labels = 0;
     for entry in &batch.entries {
         match entry {
             Entry::Label { seq, place, label, verdict, raw } => {
                 log::insert(desk, &arrival, *seq, *place, label, *verdict, raw.as_deref())?;
                 labels += 1;
             }
-            Entry::Rejected(one) => {
-                rejected::insert(desk, &arrival, one)?;
-                refused += 1;
+            Entry::Rejected(_) if in_vain > 0 => {
+                desk.next_id()?;
+                in_vain -= 1;
             }
+            Entry::Rejected(one) => rejected::insert(desk, &arrival, one)?,
         }
     }
-    advance(desk.db, &arrival, batch.cursor.max(cursor), labels, refused)?;
-    if refused > 0 {
+    let cursor = batch.cursor.max(cursor);
+    advance(desk.db, &arrival, cursor, &Added { labels, rejected, kept })?;
+    if kept > 0 {
         rejected::prune(desk, labeler)?;
     }
-    Ok(Committed { labels, rejected: refused, head: desk.ledger.last })
+    Ok(Committed { labels, rejected, head: desk.ledger.last })
 }
 
 fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {
@@ -68,20 +83,20 @@ fn advance(
     db: &Connection,
     arrival: &Arrival,
     cursor: Seq,
-    labels: u64,
-    rejected: u64,
+    added: &Added,
 ) -> Result<(), StoreError> {
     let mut update = db.prepare_cached(
         "UPDATE labelers SET cursor = ?2, labels = labels + ?3, rejected = rejected + ?4,
-             rejected_kept = rejected_kept + ?4, last_label_at = coalesce(?5, last_label_at)
+             rejected_kept = rejected_kept + ?5, last_label_at = coalesce(?6, last_label_at)
          WHERE id = ?1",
     )?;
-    let last_label_at = (labels > 0).then_some(arrival.received_at.0);
+    let last_label_at = (added.labels > 0).then_some(arrival.received_at.0);
     update.execute(params![
         arrival.labeler.0,
         cursor.get(),
-        signed(labels),
-        signed(rejected),
+        signed(added.labels),
+        signed(added.rejected),
+        signed(added.kept),
         last_label_at
     ])?;
     Ok(())

@@ -102,7 +102,7 @@ pub struct Rejected {
 pub struct Committed {
     /// Label events added.
     pub labels: u64,
-    /// Rejected labels kept.
+    /// Rejected labels counted; of a flood only the newest are kept.
     pub rejected: u64,
     /// The end of the log after it.
     pub head: EventId,
