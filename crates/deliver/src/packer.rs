@@ -45,23 +45,28 @@ impl Packer {
         self.bodiless.drain(..most).collect()
     }
 
-    /// Packs what was fetched. `events`: those of the asked that are still in the log.
+    /// Packs what was fetched. `events`: those of the asked that are still in the log, in
+    /// order, but when they are large only the first of them. The rest is asked for again.
     pub(crate) fn fetched(
         &mut self,
         desk: &mut Desk,
         asked: Vec<Sending>,
         events: Vec<LabelEvent>,
     ) -> Parcels {
+        // Nothing answered means that nothing is left to be asked for again.
+        let decided = events.last().map_or(i64::MAX, |event| event.id.get());
         let bodies: HashMap<i64, LabelEvent> =
             events.into_iter().map(|event| (event.id.get(), event)).collect();
         let mut parcels = Parcels::new();
-        for Sending { conn, id, .. } in asked {
+        for sending in asked {
+            let Sending { conn, id, .. } = sending;
             // An event may have been asked for twice: by a connection that has gone since,
             // and by the one that has it now. So a body is looked at, and not taken away.
             match bodies.get(&id) {
                 Some(event) if desk.awaits(conn, id) => {
                     parcels.entry(conn).or_default().push(event.clone());
                 }
+                None if id > decided && desk.awaits(conn, id) => self.bodiless.push(sending),
                 _ => desk.withdrawn(conn, id),
             }
         }
@@ -80,4 +85,4 @@ pub(crate) fn ids(asked: &[Sending]) -> Vec<EventId> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,23 +8,67 @@ use std::collections::BTreeMap;
 
 /// Two pages and what their lanes still hold back. At about 600 bytes each some 1.5 MB.
 const MOST: usize = 2048;
+/// And in bytes, for events can be large: of the largest, some sixty.
+const LARGEST: usize = 4 << 20;
 
 /// A bounded store of bodies by id.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(BTreeMap<i64, LabelEvent>);
+pub(crate) struct Shelf {
+    bodies: BTreeMap<i64, LabelEvent>,
+    /// Of all of them together, in bytes.
+    weight: usize,
+}
 
 impl Shelf {
     /// Keeps bodies. When it is full the lowest ids are let go: they have waited longest,
     /// so they are behind something that stands still.
     pub(crate) fn put(&mut self, events: impl IntoIterator<Item = LabelEvent>) {
-        self.0.extend(events.into_iter().map(|event| (event.id.get(), event)));
-        while self.0.len() > MOST {
-            self.0.pop_first();
+        for event in events {
+            let id = event.id.get();
+            self.take(id);
+            self.weight += event.weight();
+            self.bodies.insert(id, event);
+        }
+        while (self.bodies.len() > MOST || self.weight > LARGEST)
+            && let Some((_, gone)) = self.bodies.pop_first()
+        {
+            self.weight -= gone.weight();
         }
     }
 
     /// Takes a body out, if it is still here.
     pub(crate) fn take(&mut self, id: i64) -> Option<LabelEvent> {
-        self.0.remove(&id)
+        let event = self.bodies.remove(&id)?;
+        self.weight -= event.weight();
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packer::tests::body;
+
+    #[test]
+    fn it_is_bounded_by_count() {
+        let mut shelf = Shelf::default();
+        shelf.put((1..=3000).map(body));
+        assert_eq!(shelf.bodies.len(), MOST);
+        assert!(shelf.take(3000 - MOST as i64).is_none() && shelf.take(3000).is_some());
+    }
+
+    #[test]
+    fn it_is_bounded_by_bytes() {
+        let large = |id| LabelEvent { raw: Some(vec![7; 1 << 20]), ..body(id) };
+        let mut shelf = Shelf::default();
+        for _ in 0..3 {
+            shelf.put((1..=9).map(large));
+            assert_eq!(shelf.bodies.keys().copied().collect::<Vec<_>>(), [7, 8, 9]);
+        }
+        shelf.put((10..=12).map(body));
+        for id in 7..=12 {
+            assert!(shelf.take(id).is_some(), "{id}");
+        }
+        assert_eq!(shelf.weight, 0);
     }
 }

@@ -130,7 +130,9 @@ impl Store {
         self.engine.head()
     }
 
-    /// Up to `limit` events above `after`, in order. Fewer only at the end of the log.
+    /// Up to `limit` events above `after`, in order. Fewer at the end of the log, and also
+    /// when they are large: they stop soon after 1 MiB. None only at the end of the log
+    /// (or when `limit` is 0).
     ///
     /// # Errors
     /// The general ones.
@@ -140,19 +142,25 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<LabelEvent>, StoreError> {
         let mut events = Vec::new();
-        let mut from = Some(after);
+        let (mut from, mut room) = (Some(after), log::LARGE);
         while let Some(after) = from
             && events.len() < limit
+            && room > 0
         {
             let wanted = limit - events.len();
-            let page = self.read(move |db| log::page_after(db, after, wanted)).await?;
+            let page = self.read(move |db| log::page_after(db, after, wanted, room)).await?;
             events.extend(page.events);
             from = page.more_after;
+            room = room.saturating_sub(page.weight);
         }
         Ok(events)
     }
 
     /// These events, in order of id; those that are no more are left out.
+    ///
+    /// When they are large they stop soon after 1 MiB. So what was asked for above the last
+    /// one answered may be there all the same, and has to be asked for again. When the
+    /// answer is empty, none of them is.
     ///
     /// # Errors
     /// The general ones.

@@ -21,6 +21,10 @@ const OLD_KEY: i64 = 8;
 /// milliseconds), so that the write-ahead log can start over and other readers get on.
 const PASSED_OVER: usize = 10_000;
 
+/// How much is read before it is handed out, in bytes: a page of usual labels, or a few of
+/// the largest. Callers hold a page of each reader at once.
+pub(crate) const LARGE: usize = 1 << 20;
+
 /// How many rows one read counts, for the same reason.
 const COUNTED: i64 = 50_000;
 
@@ -84,39 +88,49 @@ pub(crate) struct Page {
     pub(crate) events: Vec<LabelEvent>,
     /// Where to read on when this page is not enough; `None` at the end of the log.
     pub(crate) more_after: Option<EventId>,
+    /// What the events take in memory.
+    pub(crate) weight: usize,
 }
 
 const COLUMNS: &str =
     "id, labeler, epoch, seq, place, flags, received_at, uri, val, cts, cid, exp, sig, raw";
 
-/// Events above `after`, in order: up to `limit`, or fewer after many purged rows.
+/// Events above `after`, in order: up to `limit`, or fewer after many purged rows, or when
+/// they reach `room` bytes.
 pub(crate) fn page_after(
     db: &mut Connection,
     after: EventId,
     limit: usize,
+    room: usize,
 ) -> Result<Page, StoreError> {
     let snapshot = db.transaction()?;
     let mut select = snapshot
         .prepare_cached(&format!("SELECT {COLUMNS} FROM labels WHERE id > ?1 ORDER BY id"))?;
     let mut rows = select.query([after.get()])?;
     let mut names = Names::default();
-    let mut page = Page { events: Vec::with_capacity(limit.min(1024)), more_after: Some(after) };
+    let events = Vec::with_capacity(limit.min(1024));
+    let mut page = Page { events, more_after: Some(after), weight: 0 };
     let mut passed_over = 0;
-    while page.events.len() < limit && passed_over < PASSED_OVER {
+    while page.events.len() < limit && page.weight < room && passed_over < PASSED_OVER {
         let Some(row) = rows.next()? else {
             page.more_after = None;
             break;
         };
         page.more_after = Some(event_id(row, 0)?);
         match names.of(&snapshot, Interned(row.get(1)?))? {
-            Some(labeler) => page.events.push(read(row, labeler)?),
+            Some(labeler) => {
+                let event = read(row, labeler)?;
+                page.weight += event.weight();
+                page.events.push(event);
+            }
             None => passed_over += 1,
         }
     }
     Ok(page)
 }
 
-/// These events, in order of id; those that are no more are left out.
+/// These events, in order of id, until they are [`LARGE`]; those that are no more are left
+/// out.
 pub(crate) fn some(
     db: &mut Connection,
     mut ids: Vec<EventId>,
@@ -128,11 +142,17 @@ pub(crate) fn some(
         snapshot.prepare_cached(&format!("SELECT {COLUMNS} FROM labels WHERE id = ?1"))?;
     let mut names = Names::default();
     let mut events = Vec::with_capacity(ids.len());
+    let mut weight = 0;
     for id in ids {
         let mut rows = select.query([id.get()])?;
         let Some(row) = rows.next()? else { continue };
         if let Some(labeler) = names.of(&snapshot, Interned(row.get(1)?))? {
-            events.push(read(row, labeler)?);
+            let event = read(row, labeler)?;
+            weight += event.weight();
+            events.push(event);
+            if weight >= LARGE {
+                break;
+            }
         }
     }
     Ok(events)

@@ -246,6 +246,24 @@ fn only_the_newest_rejected_labels_are_kept() {
 }
 
 #[test]
+fn of_a_flood_of_rejected_labels_only_what_is_kept_is_written() {
+    let mut writer = writer();
+    let watch = "CREATE TABLE watched (id INTEGER);
+        CREATE TRIGGER watching AFTER INSERT ON rejected
+        BEGIN INSERT INTO watched VALUES (new.id); END";
+    writer.db.execute_batch(watch).unwrap();
+    let mut entries = refused(1000);
+    entries.extend(labels("ann", &["spam"]));
+    let done =
+        run(&mut writer, move |desk| commit::commit(desk, &batch("ann", 0, entries))).unwrap();
+    assert_eq!((done.labels, done.rejected), (1, 1000));
+    assert_eq!(number(&writer, "SELECT count(*) FROM watched"), KEEP_REJECTED as i64);
+    assert_eq!(number(&writer, "SELECT min(id) FROM rejected"), 981, "the newest");
+    assert_eq!(number(&writer, "SELECT rejected_kept FROM labelers WHERE id = 1"), 20);
+    assert_eq!(stored(&writer), [(1001, "spam".into())]);
+}
+
+#[test]
 fn what_was_purged_is_swept_in_short_stretches_and_nothing_else_is() {
     let mut writer = writer();
     run(&mut writer, |desk| commit::commit(desk, &batch("bob", 0, labels("bob", &["rude"]))))
@@ -297,10 +315,11 @@ fn one_read_passes_over_so_many_purged_rows_and_then_says_where_to_go_on() {
     run(&mut writer, move |desk| commit::commit(desk, &bob(1, "last"))).unwrap();
     run(&mut writer, |desk| labelers::remove(desk, &[did("ann")], true)).unwrap();
 
-    let page = crate::log::page_after(&mut writer.db, EventId::START, 2).unwrap();
+    let page = crate::log::page_after(&mut writer.db, EventId::START, 2, usize::MAX).unwrap();
     assert_eq!(page.events.len(), 1);
     assert_eq!(page.more_after, EventId::new(10_001));
-    let page = crate::log::page_after(&mut writer.db, page.more_after.unwrap(), 2).unwrap();
+    let more = page.more_after.unwrap();
+    let page = crate::log::page_after(&mut writer.db, more, 2, usize::MAX).unwrap();
     assert_eq!(page.events.iter().map(|event| event.id.get()).collect::<Vec<_>>(), [12_002]);
     assert_eq!(page.more_after, None);
 }

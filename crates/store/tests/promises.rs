@@ -72,6 +72,7 @@ promises! {
     the_roster_changes_with_the_set_of_tracked_labelers,
     what_a_document_says_is_remembered,
     events_are_read_in_order_and_in_pages,
+    large_events_come_a_few_at_a_time,
     a_consumer_begins_at_the_beginning_and_keeps_its_acks,
     many_at_once_all_land,
     a_closed_store_says_so,
@@ -371,6 +372,42 @@ async fn events_are_read_in_order_and_in_pages(shop: Shop) {
     assert_eq!(store.count_after(id(0)).await.unwrap(), 3);
     assert_eq!(store.count_after(id(1)).await.unwrap(), 2);
     assert_eq!(store.count_after(id(12_003)).await.unwrap(), 0);
+}
+
+async fn large_events_come_a_few_at_a_time(shop: Shop) {
+    let store = shop.track(&["ann"]).await;
+    let mut large = batch("ann", 0, &["spam"; 100]);
+    for entry in &mut large.entries {
+        let store::Entry::Label { raw, .. } = entry else { unreachable!() };
+        *raw = Some(vec![7; 64 * 1024]);
+    }
+    store.commit(large).await.unwrap();
+    // Larger than a page may be: comes all the same, alone.
+    let mut largest = batch("ann", 100, &["last", "spam"]);
+    let store::Entry::Label { raw, .. } = &mut largest.entries[0] else { unreachable!() };
+    *raw = Some(vec![7; 3 << 20]);
+    store.commit(largest).await.unwrap();
+
+    let (mut after, mut pages) = (EventId::START, Vec::new());
+    loop {
+        let page = store.events_after(after, 500).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert_eq!(page[0].id, after.next(), "nothing is left out");
+        after = last.id;
+        pages.push(page.len());
+    }
+    assert_eq!(after, id(102));
+    assert!(pages.iter().all(|page| *page <= 17), "{pages:?}");
+
+    let mut wanted: Vec<_> = (1..=102).rev().map(id).collect();
+    let mut first = store.events(wanted.clone()).await.unwrap();
+    assert_eq!((first.len(), first[0].id), (16, id(1)));
+    while let Some(last) = first.last() {
+        wanted.retain(|id| *id > last.id);
+        first = store.events(wanted.clone()).await.unwrap();
+    }
+    assert!(wanted.is_empty(), "{wanted:?}");
+    assert_eq!(store.events(vec![id(101)]).await.unwrap().len(), 1);
 }
 
 async fn a_consumer_begins_at_the_beginning_and_keeps_its_acks(mut shop: Shop) {

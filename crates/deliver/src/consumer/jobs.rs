@@ -32,7 +32,9 @@ impl Consumer {
         let after = EventId::new(self.desk.read()).unwrap_or_default();
         self.jobs.spawn(async move {
             let events = patiently(|| store.events_after(after, limit)).await?;
-            Ok(Done::Page { all: events.len() < limit, events, head })
+            // A short page does not say that the log ends: large events come in short ones.
+            let last = events.last().map_or(head.last, |event| event.id);
+            Ok(Done::Page { all: last >= head.last, events, head })
         });
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 const RULES: Rules =
     Rules { window: 3, unwritten: 2, retry_timeout: Duration::from_secs(10), held: 8, page: 4 };
 
-fn body(id: i64) -> LabelEvent {
+pub(crate) fn body(id: i64) -> LabelEvent {
     let labeler = Did::parse("did:web:labeler.test").unwrap();
     let parts = Parts {
         src: labeler.clone(),
@@ -213,7 +213,7 @@ impl Model {
         let Some(asked) = self.fetch.take() else { return };
         let wanted: BTreeSet<i64> = asked.iter().map(|sending| sending.id).collect();
         let there = wanted.into_iter().filter(|id| self.log.contains_key(id));
-        let events = there.take(most.max(RULES.page)).map(body).collect();
+        let events = there.take(most).map(body).collect();
         let parcels = self.packer.fetched(&mut self.desk, asked, events);
         self.hand_over(parcels);
     }

@@ -55,6 +55,13 @@ pub fn batch(labeler: &str, after: i64, vals: &[&str]) -> Batch {
 
 /// Every label in the log, with its id.
 pub async fn log(store: &Store) -> Vec<(i64, String)> {
-    let events = store.events_after(EventId::START, 1_000_000).await.unwrap();
-    events.into_iter().map(|event| (event.id.get(), event.label.val.clone())).collect()
+    let mut log: Vec<(i64, String)> = Vec::new();
+    loop {
+        let after = log.last().map_or(EventId::START, |(last, _)| id(*last));
+        let events = store.events_after(after, 1_000_000).await.unwrap();
+        if events.is_empty() {
+            return log;
+        }
+        log.extend(events.into_iter().map(|event| (event.id.get(), event.label.val.clone())));
+    }
 }
