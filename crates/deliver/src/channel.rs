@@ -15,6 +15,10 @@ const LARGEST_MESSAGE: usize = 1024 * 1024;
 const READ_BUFFER: usize = 8 * 1024;
 /// Written to the socket whenever so much has come together, or at the end of a batch.
 const WRITE_BUFFER: usize = 64 * 1024;
+/// Room for what comes on top: an event, of some 160 KiB if it is the largest and asked for
+/// with its bytes, and pongs of a peer that pings and does not read. When it is full only
+/// its newest ping will be answered, and a write fails and so ends the connection.
+const MOST_UNSENT: usize = 512 * 1024;
 
 /// The route's handler.
 pub(crate) async fn channel(
@@ -44,6 +48,7 @@ pub(crate) async fn channel(
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(MOST_UNSENT)
         .max_message_size(LARGEST_MESSAGE)
         .max_frame_size(LARGEST_MESSAGE)
         .on_upgrade(move |socket| async move {

@@ -52,6 +52,28 @@ async fn one_lane_in_a_long_log_arrives_one_by_one() {
 }
 
 #[tokio::test]
+async fn large_labels_arrive_whole_and_in_order_and_again() {
+    let mut rig = Rig::start().await;
+    // A page of these is short, and so is an answer with their bodies.
+    let pad = "x".repeat(60 * 1024);
+    let uris: Vec<String> = (0..200).map(|number| format!("at://a/{number}/{pad}")).collect();
+    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+    rig.labels(&uris).await;
+    let mut peer = rig.connect("").await;
+    let most = settings().window;
+    assert_eq!(peer.ids(most).await, (1..=100).collect::<Vec<_>>());
+    peer.cut();
+    let mut peer = rig.connect("").await;
+    let mut again = peer.ids(most).await;
+    again.sort_unstable();
+    assert_eq!(again, (1..=100).collect::<Vec<_>>());
+    for id in again {
+        peer.ack(id).await;
+    }
+    assert_eq!(peer.ids(most).await, (101..=200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn raw_brings_the_bytes() {
     let mut rig = Rig::start().await;
     rig.labels(&["at://a/1"]).await;

@@ -4,6 +4,7 @@ use crate::rig::{Rig, settings, soon, until};
 use deliver::{Limits, Settings};
 use futures_util::{SinkExt, StreamExt};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
 fn limits() -> Limits {
@@ -89,6 +90,32 @@ async fn a_peer_that_does_not_read_is_dropped_and_its_events_go_elsewhere() {
         }
     }
     assert_eq!(stuck.end().await, None);
+}
+
+#[tokio::test]
+async fn a_peer_that_pings_and_does_not_read_is_not_answered_without_end() {
+    let rig = Rig::start().await;
+    let mut peer = rig.connect("?types=identity").await;
+    let stream = peer.socket.get_mut();
+    // Masked with zeros. 40 MB: more than the kernel keeps for both sides.
+    let ping = |payload: u8| [vec![0x89, 0x80 | 125, 0, 0, 0, 0], vec![payload; 125]].concat();
+    let (many, rounds) = (ping(b'a').repeat(1000), 300);
+    let flood = async {
+        for _ in 0..rounds {
+            stream.write_all(&many).await?;
+        }
+        stream.write_all(&ping(b'z')).await
+    };
+    // It may be cut off meanwhile, which is as well.
+    let _cut_off = soon(flood).await;
+    let (mut answered, mut last, mut bytes) = (0, 0, vec![0; 1 << 20]);
+    while last != b'z' {
+        match soon(stream.read(&mut bytes)).await {
+            Ok(0) | Err(_) => break,
+            Ok(read) => (answered, last) = (answered + read, bytes[read - 1]),
+        }
+    }
+    assert!(answered < rounds * 1000 * 127, "{answered}");
 }
 
 #[tokio::test]
