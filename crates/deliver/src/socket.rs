@@ -23,7 +23,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 const TOGETHER: usize = 64;
 /// Messages of the peer read before they are passed on together.
 const HEARD_TOGETHER: usize = 256;
-/// Acks after which they are passed on, however many messages that were.
+/// Acks after which they are passed on, however many messages that were; and most of one
+/// word, so that a consumer is never busy with one for long.
 const ACKED_TOGETHER: usize = 4096;
 /// For the answer to a peer's own close frame.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -141,8 +142,9 @@ impl Peer {
                 heard.hear(message);
             }
             heard.count();
-            if !heard.acks.is_empty() {
-                let acks = Word::Acks { conn: self.conn, ids: heard.acks };
+            // A single message may hold half a million.
+            for ids in heard.acks.chunks(ACKED_TOGETHER) {
+                let acks = Word::Acks { conn: self.conn, ids: ids.to_vec() };
                 if let Err(end) = self.report(acks).await {
                     return end;
                 }

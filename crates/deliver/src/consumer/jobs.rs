@@ -3,13 +3,13 @@
 //! answer comes back to [`Consumer::finish`].
 
 use super::{Consumer, Trouble};
-use crate::count::signed;
+use crate::count::{self, signed};
 use crate::desk::{Lane, Moment, Sending};
 use crate::packer;
 use crate::patience::patiently;
 use label::{EventId, LabelEvent};
 use std::hash::BuildHasher;
-use store::{ConsumerRow, Head};
+use store::{ConsumerRow, Head, Store, StoreError};
 
 /// Something the store was asked for.
 pub(super) enum Done {
@@ -19,6 +19,14 @@ pub(super) enum Done {
     Bodies { asked: Vec<Sending>, events: Vec<LabelEvent> },
     /// Position and acks are kept.
     Saved,
+    /// `gone` of [`Count`](crate::count::Count) when the consumer was started.
+    Counted(i64),
+}
+
+/// Counts what was owed to a consumer when it was as in this row.
+pub(super) async fn count(store: Store, row: ConsumerRow) -> Result<Done, StoreError> {
+    let gone = patiently(|| count::gone(&store, row.position.get(), &row.ahead)).await?;
+    Ok(Done::Counted(gone))
 }
 
 impl Consumer {
@@ -93,6 +101,10 @@ impl Consumer {
                 self.hand_over(parcels);
             }
             Done::Saved => self.saving = false,
+            // What we know from having read everything is the better number.
+            Done::Counted(gone) => {
+                self.gone.get_or_insert(gone);
+            }
         }
     }
 
@@ -106,8 +118,8 @@ impl Consumer {
         if self.at_end && last <= head.last.get() {
             // Here the desk holds all that is owed. Labels that were purged unread made
             // the sum wrong; now it is right again.
-            self.gone =
-                signed(head.added) - signed(self.desk.held() as u64) - signed(self.desk.settled());
+            let left = signed(self.desk.held() as u64) + signed(self.desk.settled());
+            self.gone = Some(signed(head.added) - left);
         }
     }
 

@@ -7,7 +7,7 @@
 
 mod jobs;
 
-use crate::count::{self, Count, signed};
+use crate::count::{Count, signed};
 use crate::desk::{Conn, Desk, Moment, Rules};
 use crate::packer::{Packer, Parcels};
 use crate::patience::patiently;
@@ -74,8 +74,9 @@ struct Consumer {
     look_round_at: Moment,
     started: Instant,
     count: Option<Arc<Count>>,
-    /// `gone` of [`Count`], without what left this desk.
-    gone: i64,
+    /// `gone` of [`Count`], without what left this desk. Counted beside delivery: after a
+    /// long absence that takes a while.
+    gone: Option<i64>,
 }
 
 /// Runs a consumer until its inbox is closed; then keeps what is not kept yet.
@@ -107,12 +108,9 @@ impl From<StoreError> for Trouble {
 async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreError> {
     let Start { name, store, settings, limits, inbox, count } = start;
     let row = patiently(|| store.consumer(name.clone())).await?;
-    let position = row.position.get();
-    let mut gone = 0;
-    if let Some(count) = &count {
-        gone = patiently(|| count::gone(&store, position, &row.ahead)).await?;
-        count.set(gone);
-        count.is_counted();
+    let mut jobs = JoinSet::new();
+    if count.is_some() {
+        jobs.spawn(jobs::count(store.clone(), row.clone()));
     }
     let window = settings.window.max(1);
     let rules = Rules {
@@ -124,7 +122,7 @@ async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         page: limits.page,
     };
     let consumer = Consumer {
-        desk: Desk::new(rules, position, row.ahead),
+        desk: Desk::new(rules, row.position.get(), row.ahead),
         head: store.head(),
         name,
         store,
@@ -133,7 +131,7 @@ async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         packer: Packer::default(),
         lanes: RandomState::new(),
         queues: HashMap::new(),
-        jobs: JoinSet::new(),
+        jobs,
         reading: false,
         fetching: false,
         saving: false,
@@ -142,7 +140,7 @@ async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         look_round_at: LOOK_ROUND,
         started: Instant::now(),
         count,
-        gone,
+        gone: None,
     };
     Ok((consumer, inbox))
 }
@@ -161,6 +159,8 @@ impl Consumer {
             heard = inbox.recv_many(&mut words, HEARD_TOGETHER) => {
                 for word in words {
                     self.hear(word);
+                    // With many acks these take long, and others share the thread.
+                    tokio::task::yield_now().await;
                 }
                 return Ok(heard > 0);
             }
@@ -233,8 +233,9 @@ impl Consumer {
         self.read_on();
         self.fetch();
         self.save(now);
-        if let Some(count) = &self.count {
-            count.set(self.gone + signed(self.desk.settled()));
+        if let (Some(count), Some(gone)) = (&self.count, self.gone) {
+            count.set(gone + signed(self.desk.settled()));
+            count.is_counted();
         }
     }
 

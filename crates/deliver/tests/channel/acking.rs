@@ -133,3 +133,15 @@ async fn without_acks_written_is_acked() {
     rig.labels(&["at://a/1"]).await;
     assert_eq!(peer.id().await, 4);
 }
+
+#[tokio::test]
+async fn one_message_may_ack_more_than_one_word_holds() {
+    let mut rig = Rig::start().await;
+    rig.labels(&["at://a/1", "at://a/2"]).await;
+    let mut peer = rig.connect("").await;
+    assert_eq!(peer.ids(2).await, [1, 2]);
+    let ids: Vec<String> = (2..100_000).rev().map(|id: i64| id.to_string()).collect();
+    peer.say(&format!(r#"{{"type":"ack","ids":[{},1]}}"#, ids.join(","))).await;
+    let deliver = rig.deliver.clone();
+    until(|| deliver.unacked() == 0).await;
+}
