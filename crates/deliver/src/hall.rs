@@ -12,8 +12,8 @@ use crate::query::Wish;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::socket::Peer;
 use axum::extract::ws::WebSocket;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -39,7 +39,7 @@ pub struct Deliver(Arc<Shared>);
 struct Shared {
     arrivals: mpsc::Sender<Arrival>,
     places: Arc<Semaphore>,
-    names: Mutex<HashSet<String>>,
+    names: Arc<Names>,
     most_names: usize,
     count: Arc<Count>,
     stop: CancellationToken,
@@ -65,7 +65,57 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct Place {
     consumer: String,
+    names: Arc<Names>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// Consumers that run, and those that somebody may be about to connect to.
+#[derive(Debug)]
+struct Names(Mutex<HashMap<String, Name>>);
+
+#[derive(Debug, Default)]
+struct Name {
+    places: usize,
+    /// Somebody has arrived, so the consumer runs.
+    runs: bool,
+}
+
+impl Names {
+    fn new() -> Self {
+        let default = Name { places: 0, runs: true };
+        Self(Mutex::new(HashMap::from([(DEFAULT.to_owned(), default)])))
+    }
+
+    /// A panic while holding the lock cannot leave the map half written.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Name>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the name for one more place, unless it would be one name too many.
+    fn take(&self, name: &str, most: usize) -> bool {
+        let mut names = self.lock();
+        if !names.contains_key(name) && names.len() >= most {
+            return false;
+        }
+        names.entry(name.to_owned()).or_default().places += 1;
+        true
+    }
+
+    fn runs(&self, name: &str) {
+        if let Some(name) = self.lock().get_mut(name) {
+            name.runs = true;
+        }
+    }
+
+    /// A name under which nobody arrived is forgotten with its last place.
+    fn leave(&self, name: &str) {
+        let mut names = self.lock();
+        let Some(entry) = names.get_mut(name) else { return };
+        entry.places = entry.places.saturating_sub(1);
+        if entry.places == 0 && !entry.runs {
+            names.remove(name);
+        }
+    }
 }
 
 impl Place {
@@ -76,6 +126,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.names.leave(&self.consumer);
         metrics::gauge!("labeltap_connections").decrement(1);
     }
 }
@@ -104,7 +155,7 @@ impl Deliver {
         let shared = Shared {
             arrivals,
             places: Arc::new(Semaphore::new(limits.connections)),
-            names: Mutex::new(HashSet::from([DEFAULT.to_owned()])),
+            names: Arc::new(Names::new()),
             most_names: limits.consumers,
             count: Arc::clone(&count),
             stop: stop.clone(),
@@ -145,21 +196,18 @@ impl Deliver {
             return Err(Refusal::Stopping);
         }
         let permit = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
-        // A panic while holding the lock cannot leave a set half written.
-        let mut names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if !names.contains(consumer) {
-            if names.len() >= self.0.most_names {
-                return Err(Refusal::TooManyConsumers);
-            }
-            names.insert(consumer.to_owned());
+        if !self.0.names.take(consumer, self.0.most_names) {
+            return Err(Refusal::TooManyConsumers);
         }
         metrics::gauge!("labeltap_connections").increment(1);
-        Ok(Place { consumer: consumer.to_owned(), _permit: permit })
+        let names = Arc::clone(&self.0.names);
+        Ok(Place { consumer: consumer.to_owned(), names, _permit: permit })
     }
 
     /// Brings an upgraded connection to the hall. When there is none any more the
     /// connection is dropped.
     pub(crate) async fn arrive(&self, arrival: Arrival) {
+        self.0.names.runs(arrival.place.consumer());
         let _dropped_when_stopped = self.0.arrivals.send(arrival).await;
     }
 }
@@ -254,5 +302,24 @@ impl Hall {
 fn heard(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_nobody_arrived_under_is_free_again() {
+        let names = Names::new();
+        assert!(names.take("one", 2) && names.take("one", 2) && names.take(DEFAULT, 2));
+        assert!(!names.take("two", 2));
+        names.leave("one");
+        assert!(!names.take("two", 2), "somebody may still come");
+        names.leave("one");
+        assert!(names.take("two", 2));
+        names.runs("two");
+        names.leave("two");
+        assert!(!names.take("three", 2) && names.take("two", 2), "its consumer runs");
     }
 }
