@@ -250,3 +250,67 @@ async fn a_stream_that_never_falls_silent_is_caught_up_by_a_second_connection() 
     assert_eq!(last["label"]["live"], true);
     assert!(past >= 10, "history is not live: {past}");
 }
+
+/// A binary WebSocket frame of more than 64 KiB, as bytes on the connection.
+fn on_the_wire(message: &[u8]) -> Vec<u8> {
+    let length = (message.len() as u64).to_be_bytes();
+    [&[0x82, 127], length.as_slice(), message].concat()
+}
+
+/// One frame with this many signed labels.
+fn full_frame(labeler: &FakeLabeler, seq: i64, labels: u64) -> Vec<u8> {
+    let signed: Vec<_> = (0..labels).map(|n| labeler.sign(LabelSpec::numbered(n))).collect();
+    frame::labels(seq, &signed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_arrives_slowly_is_no_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let did = plc_did("slow-line");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(56), &plc).await;
+    labeler.preload(1);
+    let wire = on_the_wire(&full_frame(&labeler, 2, 300));
+    let mut deeds = Vec::new();
+    for piece in wire.chunks(wire.len().div_ceil(6)) {
+        deeds.extend([Deed::Raw(piece.to_vec()), Deed::Pause(Duration::from_millis(700))]);
+    }
+    labeler.faults(Faults::rule(When::Frames(1), deeds));
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    tap.add(&[&did]).await;
+    let events = take(&mut tap.client(&[]), 301).await;
+    let early = events.iter().find(|event| event["label"]["live"] != false);
+    assert_eq!(early, None, "history arrived as live");
+    tap.state(&did, "live").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_stall_in_large_frames_hold_up_large_frames_of_others_for_seconds_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let honest_did = plc_did("large-frames");
+    let honest = FakeLabeler::start(&honest_did, SigningKey::k256(57), &plc).await;
+    for seq in 1..=5 {
+        let frame = full_frame(&honest, seq, 700);
+        assert!(frame.len() > 128 << 10, "{} bytes are not large", frame.len());
+        honest.insert(seq, &frame);
+    }
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    let mut stallers = Vec::new();
+    for number in 0..12 {
+        let did = plc_did(&format!("staller-{number}"));
+        let staller = FakeLabeler::start(&did, SigningKey::k256(58), &plc).await;
+        staller.faults(Faults::rule(When::Open, vec![Deed::Half(vec![0; 4_000_000])]));
+        tap.add(&[&did]).await;
+        stallers.push((did, staller));
+    }
+    for (_, staller) in &stallers {
+        staller.wait_for_open(1).await;
+    }
+    tap.add(&[&honest_did]).await;
+    let events = take(&mut tap.client(&[]), 3_500).await;
+    assert!(events.iter().all(|event| event["label"]["src"] == honest_did));
+    assert!(events.iter().all(|event| event["label"]["live"] == false), "waiting is no silence");
+    let told = |shown: &Value| shown["error"].as_str().is_some_and(|why| why.contains("too long"));
+    tap.labeler_until(&stallers[0].0, told).await;
+}

@@ -133,3 +133,18 @@ async fn a_long_list_is_paged_to_its_end() {
     found.sort_unstable();
     assert_eq!((pages, found), (vec![10, 10, 5], dids));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_large_is_answered_and_not_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    for path in ["/labelers/add", "/no/such/route"] {
+        let expected = if path == "/labelers/add" { 413 } else { 404 };
+        for _ in 0..20 {
+            let body = serde_json::json!({ "dids": ["x".repeat(3 << 20)] });
+            let (status, answer) = tap.ask(reqwest::Method::POST, path, Some(body)).await;
+            assert_eq!(status.as_u16(), expected, "{answer}");
+        }
+    }
+}

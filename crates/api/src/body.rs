@@ -2,7 +2,7 @@
 //! left to the handlers.
 
 use crate::error::{ApiError, is_json};
-use axum::body::HttpBody as _;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
@@ -14,6 +14,10 @@ const LARGEST: usize = 1024 * 1024;
 
 /// A client has this long to send its body; who is slower holds a connection for nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of an unwanted body that are read all the same, and how long that may take.
+const MOST_DRAINED: usize = 16 << 20;
+const DRAINED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The fields of a JSON object that came as the request's body.
 #[derive(Debug)]
@@ -45,6 +49,7 @@ impl<S: Sync> FromRequest<S> for Fields {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let sent = !request.body().is_end_stream();
         if sent && !is_json(request.headers()) {
+            drain(request.into_body()).await;
             let message = "the body must be application/json";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
@@ -60,25 +65,52 @@ impl<S: Sync> FromRequest<S> for Fields {
     }
 }
 
-async fn read(request: Request) -> Result<axum::body::Bytes, ApiError> {
+async fn read(request: Request) -> Result<Bytes, ApiError> {
     let too_large = || {
         let message = format!("the body is larger than {LARGEST} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
     };
     let told = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if told.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > LARGEST as u64) {
+    let told = told.and_then(|text| text.parse::<u64>().ok());
+    let mut body = request.into_body();
+    if told.is_some_and(|length| length > LARGEST as u64) {
+        drain(body).await;
         return Err(too_large());
     }
-    let mut body = request.into_body();
     let mut bytes = Vec::new();
-    loop {
-        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
-        let Some(frame) = frame else { return Ok(bytes.into()) };
-        let frame = frame.map_err(|_| ApiError::invalid("the body broke off"))?;
-        let Ok(data) = frame.into_data() else { continue };
+    while let Some(data) = piece(&mut body).await? {
         if bytes.len() + data.len() > LARGEST {
+            drain(body).await;
             return Err(too_large());
         }
         bytes.extend_from_slice(&data);
     }
+    Ok(bytes.into())
+}
+
+/// The next piece of a body; `None` at its end.
+async fn piece(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    loop {
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx)).await;
+        let Some(frame) = frame else { return Ok(None) };
+        let frame = frame.map_err(|_| ApiError::invalid("the body broke off"))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
+
+/// Reads what is left of a body that nobody wants, within limits. A client that is still
+/// writing when we answer and close would see a broken connection instead of the answer.
+pub(crate) async fn drain(mut body: Body) {
+    let rest = async {
+        let mut left = MOST_DRAINED;
+        while let Ok(Some(data)) = piece(&mut body).await {
+            left = left.saturating_sub(data.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    drop(tokio::time::timeout(DRAINED_WITHIN, rest).await);
 }

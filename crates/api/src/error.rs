@@ -153,6 +153,7 @@ fn meaning(status: StatusCode) -> &'static str {
 const NO_ROUTE: &str = "there is no such route";
 
 /// The answer to every path that is no route.
-pub(crate) async fn no_route() -> ApiError {
+pub(crate) async fn no_route(request: Request) -> ApiError {
+    crate::body::drain(request.into_body()).await;
     ApiError::not_found(NO_ROUTE)
 }

@@ -29,6 +29,7 @@
 mod auth;
 mod place;
 
+use crate::body::drain;
 use crate::error::ApiError;
 use auth::Password;
 use axum::extract::{Request, State};
@@ -53,7 +54,10 @@ pub(crate) async fn check(
 ) -> Response {
     match guard.judge(request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            drain(request.into_body()).await;
+            refusal.into_response()
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::Full => "too many connections",
         Refusal::TooManyConsumers => "too many consumers are in use",
     };
-    refuse(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", reason)
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", reason)
 }
 
 fn refuse(status: StatusCode, error: &str, message: &str) -> Response {

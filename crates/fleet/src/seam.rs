@@ -60,12 +60,18 @@ impl Seam {
         }
     }
 
-    /// A frame arrived.
-    pub fn heard(&mut self, now: Moment) {
-        self.answered = true;
+    /// Bytes arrived, of a frame that is not whole yet, say: no silence, but no sign either
+    /// that the labeler is past its history.
+    pub fn arriving(&mut self, now: Moment) {
         if self.silent_since.is_some() {
             self.silent_since = Some(now);
         }
+    }
+
+    /// A frame arrived.
+    pub fn heard(&mut self, now: Moment) {
+        self.answered = true;
+        self.arriving(now);
     }
 
     /// Reading was stopped because there is enough to do, or taken up again.
@@ -129,6 +135,14 @@ mod tests {
         let deaf = Seam::opened(ms(0));
         assert!(!deaf.is_reached(ms(9_999), Seq::START));
         assert!(deaf.is_reached(ms(10_000), Seq::START));
+    }
+
+    #[test]
+    fn a_frame_that_is_on_its_way_is_no_silence() {
+        let mut seam = answered_at_once();
+        seam.arriving(ms(1900));
+        assert!(!seam.is_reached(ms(3899), Seq::START));
+        assert!(seam.is_reached(ms(3900), Seq::START));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Opens one labeler's stream: through the guard, then the WebSocket handshake.
 
+use crate::clock::wall_clock;
 use crate::gate::Gate;
 use crate::socket::Socket;
 use http::header::{RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, StatusCode, Uri};
 use identity::Guard;
-use label::Seq;
+use label::{Millis, Seq};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -107,17 +108,21 @@ async fn handshake(stream: Gate, uri: Uri) -> Result<WebSocketStream<Gate>, Dial
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(answer)) => Err(DialError::Refused {
             status: answer.status(),
-            retry_after: retry_after(answer.headers()),
+            retry_after: retry_after(answer.headers(), wall_clock()),
         }),
         Err(error) => Err(DialError::Handshake(error.to_string())),
     }
 }
 
-/// `Retry-After` in seconds. The form with a date is rare and counts as absent: our own
-/// wait then applies.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Millis) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let wait = date.as_millisecond().saturating_sub(now.0);
+    Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -139,12 +144,18 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_seconds() {
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        // 21 October 2026, 07:27:30 UTC.
+        let now = Millis(1_792_567_650_000);
         let mut headers = HeaderMap::new();
-        assert_eq!(retry_after(&headers), None);
+        assert_eq!(retry_after(&headers, now), None);
         headers.insert(RETRY_AFTER, "30".parse().unwrap());
-        assert_eq!(retry_after(&headers), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(30)));
         headers.insert(RETRY_AFTER, "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap());
-        assert_eq!(retry_after(&headers), None);
+        assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(30)));
+        let later = Millis(now.0 + 60_000);
+        assert_eq!(retry_after(&headers, later), Some(Duration::ZERO));
+        headers.insert(RETRY_AFTER, "soon".parse().unwrap());
+        assert_eq!(retry_after(&headers, now), None);
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! A frame becomes visible only when it is whole, up to 5 MB later. Small frames pass
 //! freely. Who wants to bring a large one needs a pass, of which there are a few for all
-//! labelers together, and has a limited time to bring it in; without one, its bytes wait
-//! in its own TCP connection (contract G7).
+//! labelers together, and has to bring it in at some speed, so that nobody holds a pass by
+//! dawdling (contract G8); without one, its bytes wait in its own TCP connection (G7).
 
 use identity::Stream;
 use std::io;
@@ -14,17 +14,20 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::PollSemaphore;
 
 /// Bytes that a frame may have without a pass.
-const SMALL: usize = 64 << 10;
+const SMALL: usize = 128 << 10;
 
 /// Frames of up to 5 MB that may be on their way in at once.
-pub(crate) const PASSES: usize = 4;
+pub(crate) const PASSES: usize = 8;
 
-/// How long one of them may take.
-const TIME: Duration = Duration::from_secs(60);
+/// Who has a pass may dawdle for so long,
+const GRACE: Duration = Duration::from_secs(5);
+
+/// and otherwise brings in at least so many bytes a second.
+const PACE: u32 = 64 << 10;
 
 /// A connection that counts what it lets in.
 #[derive(Debug)]
@@ -33,12 +36,71 @@ pub(crate) struct Gate {
     passes: PollSemaphore,
     /// Bytes since the last whole message.
     bytes: usize,
-    pass: Option<(OwnedSemaphorePermit, Instant)>,
+    /// Bytes ever.
+    total: u64,
+    pass: Option<Pass>,
+    /// Whether the peer has more for us and we do not take it.
+    waits: bool,
+}
+
+/// The right to bring in one large frame.
+#[derive(Debug)]
+struct Pass {
+    _permit: OwnedSemaphorePermit,
+    since: Instant,
+    /// Bytes brought in with it, and when the last came.
+    bytes: usize,
+    last: Instant,
+    /// Wakes when it runs out.
+    end: Pin<Box<Sleep>>,
+}
+
+impl Pass {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        let since = Instant::now();
+        let end = Box::pin(sleep_until(since + GRACE));
+        Self { _permit: permit, since, bytes: 0, last: since, end }
+    }
+
+    /// Bytes came in.
+    fn brought(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.last = Instant::now();
+    }
+
+    /// Fails once the peer is behind its pace, or has stopped.
+    fn poll(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let earned = Duration::from_secs_f64(self.bytes as f64 / f64::from(PACE));
+        let end = (self.since + earned).min(self.last) + GRACE;
+        self.end.as_mut().reset(end);
+        match self.end.as_mut().poll(context) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "a large frame took too long"))
+            }
+        }
+    }
 }
 
 impl Gate {
     pub(crate) fn new(stream: Stream, passes: Arc<Semaphore>) -> Self {
-        Self { stream, passes: PollSemaphore::new(passes), bytes: 0, pass: None }
+        let passes = PollSemaphore::new(passes);
+        Self { stream, passes, bytes: 0, total: 0, pass: None, waits: false }
+    }
+
+    /// Bytes received so far, of whatever.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether part of a message has come. A ping or a pong is whole when it is seen.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.bytes > 0
+    }
+
+    /// Whether it is for us to go on, not for the peer.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// A message has been received whole.
@@ -52,14 +114,13 @@ impl Gate {
         if self.bytes < SMALL {
             return Poll::Ready(Ok(()));
         }
-        if let Some((_, since)) = &self.pass {
-            let late = since.elapsed() >= TIME;
-            let error = || io::Error::new(io::ErrorKind::TimedOut, "a large frame took too long");
-            return Poll::Ready(if late { Err(error()) } else { Ok(()) });
+        if self.pass.is_none() {
+            self.waits = true;
+            let permit = ready!(self.passes.poll_acquire(context));
+            self.waits = false;
+            self.pass = permit.map(Pass::new);
         }
-        let pass = ready!(self.passes.poll_acquire(context));
-        self.pass = pass.map(|pass| (pass, Instant::now()));
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.pass.as_mut().map_or(Ok(()), |pass| pass.poll(context)))
     }
 }
 
@@ -72,7 +133,12 @@ impl AsyncRead for Gate {
         ready!(self.poll_pass(context))?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.bytes += buffer.filled().len() - before;
+        let read = buffer.filled().len() - before;
+        self.bytes += read;
+        self.total += read as u64;
+        if let Some(pass) = &mut self.pass {
+            pass.brought(read);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -134,6 +200,28 @@ mod tests {
         assert_eq!(passes.available_permits(), 0);
         drop(second);
         assert_eq!(passes.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_dawdles_with_a_pass_loses_the_connection() {
+        let passes = Arc::new(Semaphore::new(1));
+        let (mut gate, mut other) = gate(&passes).await;
+        other.write_all(&vec![0; SMALL + 1]).await.unwrap();
+        assert_eq!(drain(&mut gate).await, SMALL + 1);
+        assert!(!gate.waits());
+        let mut buffer = [0; 16];
+        let stalled = tokio::time::timeout(2 * GRACE, gate.read(&mut buffer)).await;
+        let error = stalled.expect("it ends by itself").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_pass_is_known_to() {
+        let (mut gate, mut other) = gate(&Arc::new(Semaphore::new(0))).await;
+        other.write_all(&vec![0; SMALL + 1]).await.unwrap();
+        assert_eq!(drain(&mut gate).await, SMALL);
+        assert!(gate.waits());
+        assert_eq!(gate.total(), SMALL as u64);
     }
 
     #[tokio::test]

@@ -96,6 +96,8 @@ pub(crate) struct Reading {
     opened: Moment,
     ping_at: Moment,
     steady: bool,
+    /// Bytes that had come when we last looked.
+    received: u64,
     noticed: bool,
 }
 
@@ -124,6 +126,7 @@ impl Reading {
             // At once: the answer tells that the labeler listens.
             ping_at: opened,
             steady: false,
+            received: 0,
             noticed: false,
             shared,
         }
@@ -217,15 +220,22 @@ impl Reading {
 
     fn wake_at(&self) -> Moment {
         let now = self.shared.clock.now();
-        if self.seam.is_some() { self.ping_at.min(now + LOOK_EVERY) } else { self.ping_at }
+        let steady = if self.steady { self.ping_at } else { self.opened + STEADY_AFTER };
+        let look = if self.seam.is_some() { now + LOOK_EVERY } else { self.ping_at };
+        self.ping_at.min(steady).min(look)
     }
 
     /// Does what the time asks for.
     async fn keep_time(&mut self) -> Option<Step> {
         let now = self.shared.clock.now();
-        let reads = self.reads();
+        let reads = self.reads() && !self.socket.is_held_up();
+        let (received, is_mid_frame) = self.socket.received();
         if let Some(seam) = &mut self.seam {
             seam.reading(now, reads);
+            let more = std::mem::replace(&mut self.received, received) != received;
+            if more && is_mid_frame {
+                seam.arriving(now);
+            }
             if let Some(step) = self.look_for_the_seam(now).await {
                 return Some(step);
             }

@@ -84,6 +84,17 @@ impl Socket {
         }
     }
 
+    /// Bytes received so far, and whether the last of them are of a frame on its way.
+    pub(crate) fn received(&self) -> (u64, bool) {
+        let gate = self.stream.get_ref();
+        (gate.total(), gate.is_mid_message())
+    }
+
+    /// Whether the labeler has more for us that we do not take yet.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.stream.get_ref().waits()
+    }
+
     /// Says that we were not listening, so that the silence is not the labeler's.
     pub(crate) fn excuse(&mut self) {
         self.heard_at = Instant::now();

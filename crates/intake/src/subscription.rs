@@ -182,7 +182,9 @@ impl Subscription {
             Found::Unusable(why) => return self.lacks(State::NoKey, why),
         };
         self.note(&service, &key, resolved).await?;
-        let key = KeyRead { key, at: fresh.then(Instant::now) };
+        // A remembered document takes nothing away from what was read lately.
+        let before = self.known.take().and_then(|known| known.key.at);
+        let key = KeyRead { key, at: if fresh { Some(Instant::now()) } else { before } };
         self.known = Some(Known { service, key });
         Ok(Heard::Found)
     }

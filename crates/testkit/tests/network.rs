@@ -1,6 +1,5 @@
 //! The real network starts, and its labelers say what a stock reader can verify.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 
 use futures_util::StreamExt;
 use ipld_core::ipld::Ipld;
