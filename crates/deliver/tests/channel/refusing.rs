@@ -39,7 +39,7 @@ async fn places_and_names_are_limited_and_come_free_again() {
     let rig = Rig::start_with(settings(), limits).await;
     let one = rig.connect("?consumer=one").await;
     let (status, body) = rig.refused("?consumer=two").await;
-    assert_eq!((status.as_u16(), &body["error"]), (503, &"Unavailable".into()));
+    assert_eq!((status.as_u16(), &body["error"]), (503, &"ServiceUnavailable".into()));
     let _other = rig.connect("").await;
     assert_eq!(rig.refused("").await.0.as_u16(), 503);
     one.cut();
