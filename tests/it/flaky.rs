@@ -6,8 +6,8 @@ use crate::tap::{Tap, next, seqs, take, within};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{
-    Backlog, Deed, Ending, FakeLabeler, Faults, LabelSpec, Numbering, Plc, SigningKey, Upgrade,
-    When, frame, plc_did,
+    Backlog, Deed, Ending, FakeLabeler, Faults, LabelSpec, Numbering, Plc, Sig, SigningKey,
+    Upgrade, When, frame, plc_did,
 };
 
 /// The shortest wait after a failure: a second, less the jitter.
@@ -313,4 +313,39 @@ async fn those_who_stall_in_large_frames_hold_up_large_frames_of_others_for_seco
     assert!(events.iter().all(|event| event["label"]["live"] == false), "waiting is no silence");
     let told = |shown: &Value| shown["error"].as_str().is_some_and(|why| why.contains("too long"));
     tap.labeler_until(&stallers[0].0, told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_signature_a_connection_is_one_look_a_minute_and_not_one_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let did = plc_did("forger");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(59), &plc).await;
+    for n in 0..8 {
+        labeler.emit([LabelSpec::numbered(n).sig(Sig::HighS)]);
+    }
+    labeler.faults(Faults::drop_after(1));
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    tap.add(&[&did]).await;
+    tap.labeler_until(&did, |shown| shown["rejected"] == 8).await;
+    // The first look, that after the first bad signature, and that after the first loss.
+    let asked = plc.requests(&did);
+    assert!(asked <= 3, "asked {asked} times for {} connections", labeler.upgrades().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_labeler_that_answers_no_pings_is_caught_up_and_loses_its_error_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let did = plc_did("deaf");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(60), &plc).await;
+    labeler.faults(Faults { ignore_pings: true, ..Faults::none() });
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    tap.add(&[&did]).await;
+    tap.state(&did, "live").await;
+    labeler.drop_connections(Ending::Reset);
+    tap.labeler_until(&did, |shown| shown["error"].is_string()).await;
+    let healed = |shown: &Value| shown.get("error").is_none() && shown["state"] == "live";
+    let shown = tap.labeler_until(&did, healed).await;
+    assert_eq!((&shown["retry_count"], labeler.upgrades().len()), (&json!(0), 2));
 }

@@ -11,4 +11,4 @@ mod seam;
 pub use board::{Board, State, Status};
 pub use link::{Heard, Link, Moment, Order, Rest};
 pub use plan::{Change, plan};
-pub use seam::{PATIENCE, SILENCE, Seam};
+pub use seam::Seam;

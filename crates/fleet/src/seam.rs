@@ -14,11 +14,11 @@ use label::Seq;
 use std::time::Duration;
 
 /// How long a stream is silent before it counts as read to its end.
-pub const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long to wait for a silence before a second connection is asked for, and for a sign
 /// that the labeler listens before its silence counts without one.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest wait between two second connections that showed nothing.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
