@@ -7,13 +7,15 @@
 
 mod did;
 mod event;
+mod filter;
 mod label;
 mod number;
 pub mod syntax;
 mod verdict;
 
 pub use did::{Did, DidError, Hosts};
-pub use event::LabelEvent;
+pub use event::{Event, LabelEvent, RejectedEvent};
+pub use filter::{Facts, Filter, FilterError};
 pub use label::{Label, Parts};
 pub use number::{Epoch, EventId, MAX_NUMBER, Millis, Seq};
 pub use verdict::Verdict;
