@@ -6,7 +6,10 @@
 
 use deliver::message::{self, Message};
 use identity::{Found, Resolved};
-use label::{Did, Epoch, EventId, Hosts, Label, LabelEvent, Millis, Parts, Seq, Verdict};
+use label::{
+    Did, Epoch, Event, EventId, Hosts, Label, LabelEvent, Millis, Parts, RejectedEvent, Seq,
+    Verdict,
+};
 use serde_json::Value;
 use std::sync::LazyLock;
 use testkit::SigningKey;
@@ -36,6 +39,7 @@ pub fn frame(bytes: &[u8]) {
             signs_what_came(raw, &claim);
         }
         let _shown = wire::rejected_label_json(&raw.bytes);
+        is_shown_when_rejected(&raw.bytes);
     }
 }
 
@@ -44,7 +48,12 @@ pub fn frame(bytes: &[u8]) {
 pub fn label(bytes: &[u8]) {
     let Some(raw) = alone(bytes) else { return };
     let _shown = wire::rejected_label_json(&raw.bytes);
+    is_shown_when_rejected(&raw.bytes);
     let claim = Claim::read(&raw).ok();
+    if let Some(claim) = &claim {
+        let facts = wire::rejected_facts(&raw.bytes);
+        assert_eq!((facts.uri, facts.val), (Some(&*claim.uri), Some(&*claim.val)));
+    }
     for (secret, public) in KEYS.iter() {
         match (verify::judge(&raw, &LABELER, public), &claim) {
             (Judged::Label { label, raw: kept }, Some(claim)) => {
@@ -165,6 +174,30 @@ fn is_one_line_of_json(label: Label, raw: Option<Vec<u8>>) {
     let read: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(read.pointer("/label/val").and_then(Value::as_str), Some(event.label.val.as_str()));
     assert_eq!(read.pointer("/label/uri").and_then(Value::as_str), Some(event.label.uri.as_str()));
+}
+
+/// Whatever was rejected, the event for it is one line of JSON without a null, which says
+/// what a filter would find.
+fn is_shown_when_rejected(raw: &[u8]) {
+    let event = Event::Rejected(RejectedEvent {
+        id: EventId::new(1).expect("an id"),
+        labeler: LABELER.clone(),
+        seq: Seq::new(1).expect("a number"),
+        place: 0,
+        received_at: Millis(0),
+        live: true,
+        verdict: Verdict::Malformed,
+        reason: "for a reason".to_owned(),
+        raw: Some(raw.to_vec()),
+    });
+    let line = wire::event_json(&event, true);
+    assert!(!line.contains('\n'));
+    let read: Value = serde_json::from_str(&line).expect("JSON");
+    let label = read.get("label").and_then(Value::as_object).expect("a label");
+    assert!(label.values().all(|value| !value.is_null()), "{line}");
+    let facts = wire::rejected_facts(raw);
+    assert_eq!(label.get("uri").and_then(Value::as_str), facts.uri);
+    assert_eq!(label.get("val").and_then(Value::as_str), facts.val);
 }
 
 /// An endpoint is http(s) and no more than a host. Public ones are https and no address of

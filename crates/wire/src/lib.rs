@@ -2,7 +2,7 @@
 //!
 //! Inwards, [`decode`] reads a frame of `com.atproto.label.subscribeLabels` within fixed
 //! limits and cuts the labels out of it, byte for byte as they came; [`Claim::read`] reads
-//! one of those labels. Outwards, [`label_event`] writes the JSON that clients get, and
+//! one of those labels. Outwards, [`event_json`] writes the JSON that clients get, and
 //! [`label_cbor`] makes a label's CBOR again from its fields.
 //!
 //! Nothing here believes anything: a [`Claim`] becomes a label only in `verify`.
@@ -11,10 +11,12 @@ mod cbor;
 mod claim;
 mod event;
 mod frame;
+mod hearsay;
 mod json;
 
 pub use cbor::CborError;
 pub use claim::{Claim, Malformed, label_cbor, unsigned_cbor};
-pub use event::label_event;
+pub use event::{event_json, label_event};
 pub use frame::{Frame, FrameError, MAX_FRAME, RawLabel, decode};
+pub use hearsay::{RejectedFacts, rejected_facts};
 pub use json::rejected_label_json;
