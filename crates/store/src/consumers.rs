@@ -1,21 +1,25 @@
-//! Who reads the log and how far each one has come.
+//! Who reads the log, what each one wants, and how far it has come.
 
 use crate::convert::{event_id, unreadable};
 use crate::desk::Desk;
-use crate::{ConsumerRow, StoreError, ranges};
+use crate::{ConsumerRow, StoreError, dead, ranges};
+use label::EventId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::RangeInclusive;
 
 /// One consumer, if it is known.
 pub(crate) fn one(db: &Connection, name: &str) -> Result<Option<ConsumerRow>, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT name, position, ahead FROM consumers WHERE name = ?1")?;
+    let mut select = db.prepare_cached(
+        "SELECT name, position, ahead, filter, webhook FROM consumers WHERE name = ?1",
+    )?;
     Ok(select.query_row([name], read).optional()?)
 }
 
 /// Every consumer, ordered by name.
 pub(crate) fn all(db: &Connection) -> Result<Vec<ConsumerRow>, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT name, position, ahead FROM consumers ORDER BY name")?;
+    let mut select = db.prepare_cached(
+        "SELECT name, position, ahead, filter, webhook FROM consumers ORDER BY name",
+    )?;
     let rows = select.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -29,7 +33,7 @@ pub(crate) fn ensure(desk: &mut Desk<'_>, name: &str) -> Result<ConsumerRow, Sto
     one(desk.db, name)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
-/// Keeps position and acks.
+/// Keeps position and acks; whoever is not known becomes so.
 pub(crate) fn save(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreError> {
     let mut upsert = desk.db.prepare_cached(
         "INSERT INTO consumers (name, position, ahead) VALUES (?1, ?2, ?3)
@@ -40,6 +44,41 @@ pub(crate) fn save(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Keeps everything about one, known or not.
+pub(crate) fn set(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreError> {
+    let mut upsert = desk.db.prepare_cached(
+        "INSERT INTO consumers (name, position, ahead, filter, webhook)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET position = excluded.position, ahead = excluded.ahead,
+             filter = excluded.filter, webhook = excluded.webhook",
+    )?;
+    let position = row.position.get();
+    let ahead = ranges::encode(position, &row.ahead);
+    upsert.execute(params![row.name, position, ahead, row.filter, row.webhook])?;
+    Ok(())
+}
+
+/// Keeps position and acks of one that is known, and of nobody else.
+pub(crate) fn save_progress(
+    desk: &mut Desk<'_>,
+    name: &str,
+    position: EventId,
+    ahead: &[RangeInclusive<i64>],
+) -> Result<(), StoreError> {
+    let mut update =
+        desk.db.prepare_cached("UPDATE consumers SET position = ?2, ahead = ?3 WHERE name = ?1")?;
+    let position = position.get();
+    update.execute(params![name, position, ranges::encode(position, ahead)])?;
+    Ok(())
+}
+
+/// Forgets one and what was set aside for it. Whether it was known.
+pub(crate) fn remove(desk: &mut Desk<'_>, name: &str) -> Result<bool, StoreError> {
+    dead::forget(desk, name)?;
+    let mut delete = desk.db.prepare_cached("DELETE FROM consumers WHERE name = ?1")?;
+    Ok(delete.execute([name])? > 0)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<ConsumerRow> {
     let position = event_id(row, 1)?;
     let ahead = ranges::decode(position.get(), row.get_ref(2)?.as_blob()?);
@@ -47,5 +86,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ConsumerRow> {
         name: row.get(0)?,
         position,
         ahead: ahead.ok_or_else(|| unreadable(2, "ranges of ids"))?,
+        filter: row.get(3)?,
+        webhook: row.get(4)?,
     })
 }

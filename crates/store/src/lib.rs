@@ -19,6 +19,7 @@
 mod commit;
 mod consumers;
 mod convert;
+mod dead;
 mod desk;
 mod engine;
 mod error;
@@ -39,6 +40,6 @@ mod writer;
 pub use error::{OpenError, Remedy, StoreError};
 pub use handle::Store;
 pub use model::{
-    Batch, Committed, ConsumerRow, Counts, Entry, Head, LabelerRow, Noted, Rejected, RejectedRow,
-    Source,
+    Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,
+    RejectedRow, Source,
 };

@@ -190,4 +190,19 @@ pub struct ConsumerRow {
     pub position: EventId,
     /// What is acked above the position: disjoint, ascending ranges of ids.
     pub ahead: Vec<RangeInclusive<i64>>,
+    /// Which events it wants, as JSON; the store does not look into it.
+    pub filter: Option<String>,
+    /// Where its events are posted to.
+    pub webhook: Option<String>,
+}
+
+/// An event that was set aside for a consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadRow {
+    /// Which event.
+    pub id: EventId,
+    /// How often it was sent.
+    pub deliveries: u32,
+    /// What went wrong the last time, if anybody said so.
+    pub last_error: Option<String>,
 }

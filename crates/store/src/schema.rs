@@ -8,7 +8,10 @@ use std::time::Duration;
 pub(crate) const APPLICATION_ID: u32 = 0x6c74_6170;
 
 /// Each takes the schema one number further; frozen once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../../schema/sqlite/0001_labels.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../schema/sqlite/0001_labels.sql"),
+    include_str!("../../../schema/sqlite/0002_consumers.sql"),
+];
 
 /// The newest schema this program knows.
 pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;

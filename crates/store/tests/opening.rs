@@ -5,13 +5,13 @@
 
 mod common;
 
-use common::{batch, did, log};
+use common::{batch, did, id, log};
 use label::Millis;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use store::{OpenError, Source, Store, StoreError};
+use store::{ConsumerRow, OpenError, Source, Store, StoreError};
 use tempfile::TempDir;
 
 fn place() -> (TempDir, PathBuf) {
@@ -199,4 +199,47 @@ async fn a_damaged_database_ends_the_writer_with_a_reason() {
     let later = store.caught_up(did("ann")).await.unwrap_err();
     assert!(matches!(later, StoreError::Broken(_)), "{later}");
     assert!(matches!(store.counts().await, Err(StoreError::Broken(_))));
+}
+
+/// A database as version 1 left it, with a row in every table that matters later.
+fn of_version_1(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(include_str!("../../../schema/sqlite/0001_labels.sql")).unwrap();
+    db.execute_batch(
+        "PRAGMA application_id = 0x6c746170;
+         PRAGMA user_version = 1;
+         PRAGMA journal_mode = WAL;
+         UPDATE meta SET last_id = 2, added = 1;
+         INSERT INTO labelers (did, tracked, sources, added_at, cursor, labels, rejected,
+             rejected_kept) VALUES ('did:web:ann.test', 1, 'api', 1, 1, 1, 1, 1);
+         INSERT INTO labels VALUES (1, 1, 1, 1, 0, 0, 5, 'did:web:a.test', 'spam',
+             '2026-01-01T00:00:00Z', NULL, NULL, x'07', NULL);
+         INSERT INTO rejected VALUES (2, 1, 1, 1, 'unsigned', 'no signature', 5, x'a0');
+         INSERT INTO consumers VALUES ('default', 1, x'0100');",
+    )
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_1_is_taken_over_as_it_is() {
+    let (_dir, path) = place();
+    of_version_1(&path);
+    for _opening in 0..2 {
+        let store = Store::open(&path).unwrap();
+        assert_eq!(log(&store).await, [(1, "spam".to_owned())]);
+        let rejected = store.rejected(did("ann"), None, 10).await.unwrap();
+        assert_eq!(rejected.first().map(|row| row.reason.as_str()), Some("no signature"));
+        let expected = ConsumerRow {
+            name: "default".into(),
+            position: id(1),
+            ahead: vec![2..=2],
+            filter: None,
+            webhook: None,
+        };
+        assert_eq!(store.consumers().await.unwrap(), [expected]);
+        assert_eq!(store.count_dead("default".into()).await.unwrap(), 0);
+    }
+    let store = Store::open(&path).unwrap();
+    store.commit(batch("ann", 1, &["rude"])).await.unwrap();
+    assert_eq!(log(&store).await, [(1, "spam".to_owned()), (3, "rude".to_owned())]);
 }

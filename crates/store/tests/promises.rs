@@ -9,7 +9,9 @@ use common::{batch, did, entry, id, log, parts, refused, seq};
 use label::{Epoch, EventId, Label, Millis, Parts, Verdict};
 use std::path::PathBuf;
 use std::time::Duration;
-use store::{Batch, ConsumerRow, Counts, Entry, Head, Noted, Remedy, Source, Store, StoreError};
+use store::{
+    Batch, ConsumerRow, Counts, DeadRow, Entry, Head, Noted, Remedy, Source, Store, StoreError,
+};
 
 /// A store, and how to open it again.
 struct Shop {
@@ -74,6 +76,11 @@ promises! {
     events_are_read_in_order_and_in_pages,
     large_events_come_a_few_at_a_time,
     a_consumer_begins_at_the_beginning_and_keeps_its_acks,
+    a_consumer_keeps_what_it_was_told,
+    progress_is_kept_and_brings_nobody_back,
+    what_is_set_aside_can_be_looked_at,
+    what_is_set_aside_can_be_owed_again,
+    a_removed_consumer_leaves_nothing_behind,
     many_at_once_all_land,
     a_closed_store_says_so,
 }
@@ -418,6 +425,8 @@ async fn a_consumer_begins_at_the_beginning_and_keeps_its_acks(mut shop: Shop) {
         name: "default".into(),
         position: id(1000),
         ahead: vec![1002..=1002, 1005..=2000, 9_000_000_000..=9_000_000_001],
+        filter: None,
+        webhook: None,
     };
     store.save_consumer(row.clone()).await.unwrap();
     store.save_consumer(ConsumerRow { name: "another".into(), ..fresh }).await.unwrap();
@@ -425,6 +434,108 @@ async fn a_consumer_begins_at_the_beginning_and_keeps_its_acks(mut shop: Shop) {
     assert_eq!(store.consumer("default".into()).await.unwrap(), row);
     let names: Vec<_> = store.consumers().await.unwrap().into_iter().map(|row| row.name).collect();
     assert_eq!(names, ["another", "default"]);
+}
+
+fn consumer(name: &str) -> ConsumerRow {
+    ConsumerRow {
+        name: name.into(),
+        position: id(4),
+        ahead: vec![6..=8],
+        filter: Some(r#"{"val":["spam"]}"#.into()),
+        webhook: Some("https://hook.test/in".into()),
+    }
+}
+
+async fn a_consumer_keeps_what_it_was_told(mut shop: Shop) {
+    let store = shop.store();
+    assert_eq!(store.find_consumer("mod".into()).await.unwrap(), None);
+    assert_eq!(store.consumers().await.unwrap(), []);
+    let fresh = store.consumer("mod".into()).await.unwrap();
+    assert_eq!((fresh.filter.clone(), fresh.webhook.clone()), (None, None));
+    assert_eq!(store.find_consumer("mod".into()).await.unwrap(), Some(fresh.clone()));
+    for row in [consumer("mod"), consumer("new")] {
+        store.set_consumer(row.clone()).await.unwrap();
+        assert_eq!(store.consumer(row.name.clone()).await.unwrap(), row);
+    }
+    let store = shop.reopen();
+    assert_eq!(store.consumers().await.unwrap(), [consumer("mod"), consumer("new")]);
+    store.set_consumer(fresh.clone()).await.unwrap();
+    assert_eq!(store.consumers().await.unwrap(), [fresh, consumer("new")]);
+}
+
+async fn progress_is_kept_and_brings_nobody_back(mut shop: Shop) {
+    let store = shop.store();
+    store.set_consumer(consumer("mod")).await.unwrap();
+    store.save_progress("mod".into(), id(9), vec![11..=12]).await.unwrap();
+    store.save_progress("gone".into(), id(9), vec![]).await.unwrap();
+    let expected = ConsumerRow { position: id(9), ahead: vec![11..=12], ..consumer("mod") };
+    assert_eq!(shop.reopen().consumers().await.unwrap(), [expected]);
+}
+
+fn dead(number: i64, deliveries: u32, last_error: Option<&str>) -> DeadRow {
+    DeadRow { id: id(number), deliveries, last_error: last_error.map(str::to_owned) }
+}
+
+async fn what_is_set_aside_can_be_looked_at(mut shop: Shop) {
+    let store = shop.store();
+    for name in ["one", "other"] {
+        store.set_consumer(consumer(name)).await.unwrap();
+    }
+    let aside = |name: &str, rows| store.set_aside(name.into(), rows, Millis(7));
+    aside("one", vec![dead(9, 3, None), dead(2, 3, Some("503"))]).await.unwrap();
+    aside("one", vec![dead(5, 1, Some("a\nb")), dead(9, 4, Some("timed out"))]).await.unwrap();
+    aside("other", vec![dead(2, 8, None)]).await.unwrap();
+    aside("unknown", vec![dead(2, 8, None)]).await.unwrap();
+    aside("one", vec![]).await.unwrap();
+
+    let store = shop.reopen();
+    let all = [dead(2, 3, Some("503")), dead(5, 1, Some("a\nb")), dead(9, 4, Some("timed out"))];
+    assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), all);
+    assert_eq!(store.dead("one".into(), None, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.dead("one".into(), Some(id(2)), 1).await.unwrap(), all[1..2]);
+    assert_eq!(store.dead("one".into(), Some(id(9)), 100).await.unwrap(), []);
+    assert_eq!(store.dead("unknown".into(), None, 100).await.unwrap(), []);
+    assert_eq!(store.count_dead("one".into()).await.unwrap(), 3);
+    assert_eq!(store.count_dead("unknown".into()).await.unwrap(), 0);
+    let asked = vec![id(9), id(3), id(2), id(9), id(1000)];
+    assert_eq!(store.dead_among("one".into(), asked.clone()).await.unwrap(), [id(2), id(9)]);
+    assert_eq!(store.dead_among("other".into(), asked).await.unwrap(), [id(2)]);
+    assert_eq!(store.dead_among("one".into(), vec![]).await.unwrap(), []);
+}
+
+async fn what_is_set_aside_can_be_owed_again(mut shop: Shop) {
+    let store = shop.store();
+    for name in ["one", "other"] {
+        store.set_consumer(consumer(name)).await.unwrap();
+        let rows = vec![dead(2, 3, None), dead(5, 3, None), dead(9, 3, None)];
+        store.set_aside(name.into(), rows, Millis(7)).await.unwrap();
+    }
+    let ids = vec![id(2), id(9), id(77)];
+    store.retry_dead("one".into(), id(1), vec![3..=8], ids).await.unwrap();
+    let store = shop.reopen();
+    assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), [dead(5, 3, None)]);
+    assert_eq!(store.count_dead("other".into()).await.unwrap(), 3);
+    let expected = ConsumerRow { position: id(1), ahead: vec![3..=8], ..consumer("one") };
+    assert_eq!(store.consumers().await.unwrap(), [expected, consumer("other")]);
+}
+
+async fn a_removed_consumer_leaves_nothing_behind(mut shop: Shop) {
+    let store = shop.store();
+    for name in ["one", "other"] {
+        store.set_consumer(consumer(name)).await.unwrap();
+        store.set_aside(name.into(), vec![dead(2, 3, None)], Millis(7)).await.unwrap();
+    }
+    assert!(store.remove_consumer("one".into()).await.unwrap());
+    assert!(!store.remove_consumer("one".into()).await.unwrap());
+    store.save_progress("one".into(), id(9), vec![]).await.unwrap();
+    store.retry_dead("one".into(), id(1), vec![], vec![id(2)]).await.unwrap();
+    store.set_aside("one".into(), vec![dead(3, 3, None)], Millis(8)).await.unwrap();
+    let store = shop.reopen();
+    assert_eq!(store.consumers().await.unwrap(), [consumer("other")]);
+    assert_eq!(store.count_dead("one".into()).await.unwrap(), 0);
+    assert_eq!(store.count_dead("other".into()).await.unwrap(), 1);
+    let again = store.consumer("one".into()).await.unwrap();
+    assert_eq!((again.position, again.filter), (EventId::START, None));
 }
 
 async fn many_at_once_all_land(shop: Shop) {

@@ -85,6 +85,8 @@ impl Consumer {
             name: self.name.clone(),
             position: EventId::new(self.desk.position()).unwrap_or_default(),
             ahead: self.desk.ahead(),
+            filter: None,
+            webhook: None,
         }
     }
 

@@ -1,13 +1,16 @@
 //! The handle everybody holds: each method puts a job or a read into a queue and waits for
-//! the answer.
+//! the answer. What concerns the log and its readers has files of its own.
+
+mod consumers;
+mod log;
 
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
 use crate::{
-    Batch, Committed, ConsumerRow, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source,
-    StoreError, commit, consumers, labelers, log, rejected,
+    Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
+    commit, labelers, rejected,
 };
-use label::{Did, EventId, LabelEvent, Millis};
+use label::{Did, EventId, Millis};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -130,60 +133,6 @@ impl Store {
         self.engine.head()
     }
 
-    /// Up to `limit` events above `after`, in order. Fewer at the end of the log, and also
-    /// when they are large: they stop soon after 1 MiB. None only at the end of the log
-    /// (or when `limit` is 0).
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn events_after(
-        &self,
-        after: EventId,
-        limit: usize,
-    ) -> Result<Vec<LabelEvent>, StoreError> {
-        let mut events = Vec::new();
-        let (mut from, mut room) = (Some(after), log::LARGE);
-        while let Some(after) = from
-            && events.len() < limit
-            && room > 0
-        {
-            let wanted = limit - events.len();
-            let page = self.read(move |db| log::page_after(db, after, wanted, room)).await?;
-            events.extend(page.events);
-            from = page.more_after;
-            room = room.saturating_sub(page.weight);
-        }
-        Ok(events)
-    }
-
-    /// These events, in order of id; those that are no more are left out.
-    ///
-    /// When they are large they stop soon after 1 MiB. So what was asked for above the last
-    /// one answered may be there all the same, and has to be asked for again. When the
-    /// answer is empty, none of them is.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn events(&self, ids: Vec<EventId>) -> Result<Vec<LabelEvent>, StoreError> {
-        self.read(move |db| log::some(db, ids)).await
-    }
-
-    /// How many label events are above `after`. Costs a look at each of them, in short
-    /// reads, unless it is from the beginning.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn count_after(&self, after: EventId) -> Result<u64, StoreError> {
-        let mut total = 0;
-        let mut from = Some(after);
-        while let Some(after) = from {
-            let (found, more) = self.read(move |db| log::count_some(db, after)).await?;
-            total += found;
-            from = more;
-        }
-        Ok(total)
-    }
-
     /// Rejected labels of one labeler, newest first, below `before` (all when `None`).
     ///
     /// # Errors
@@ -203,34 +152,6 @@ impl Store {
     /// The general ones.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         self.read(|db| labelers::counts(db)).await
-    }
-
-    /// A consumer's position; a new one is created at the beginning.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn consumer(&self, name: String) -> Result<ConsumerRow, StoreError> {
-        let asked = name.clone();
-        if let Some(known) = self.read(move |db| consumers::one(db, &asked)).await? {
-            return Ok(known);
-        }
-        self.write(1, move |desk| consumers::ensure(desk, &name)).await
-    }
-
-    /// Every consumer, ordered by name.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn consumers(&self) -> Result<Vec<ConsumerRow>, StoreError> {
-        self.read(|db| consumers::all(db)).await
-    }
-
-    /// Keeps a consumer's position and acks.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn save_consumer(&self, row: ConsumerRow) -> Result<(), StoreError> {
-        self.write(1, move |desk| consumers::save(desk, &row)).await
     }
 
     async fn write<T: Send + 'static>(
