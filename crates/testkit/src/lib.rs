@@ -1,6 +1,6 @@
-//! Peers for tests: labelers and a DID directory that speak the real protocol, on
-//! loopback, inside the test process, with faults to order. Used by tests and benchmarks
-//! only.
+//! Peers for tests: labelers, a DID directory and a receiver of webhooks that speak the
+//! real protocol, on loopback, inside the test process, with faults to order. Used by
+//! tests and benchmarks only.
 //!
 //! Everything is made from seeds: the same seed gives the same key, DID and signatures.
 //! What is encoded and signed here is written without `wire` and `verify`, so that it can
@@ -18,6 +18,7 @@ mod labeler;
 pub mod network;
 mod oracle;
 mod plc;
+mod receiver;
 
 pub use document::{Document, plc_did};
 pub use key::{Curve, SigningKey};
@@ -27,3 +28,4 @@ pub use labeler::{
 };
 pub use oracle::{bytes_of, verifies};
 pub use plc::{Answer, Plc, Trouble};
+pub use receiver::{Post, Receiver, Reply};
