@@ -18,6 +18,9 @@ mod consumer;
 mod count;
 mod desk;
 mod hall;
+#[expect(unused_imports, reason = "the consumers that post are on their way")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the consumers that post are on their way"))]
+mod hook;
 pub mod message;
 mod packer;
 mod patience;

@@ -1,6 +1,4 @@
 //! The receiver keeps its word, seen from a stock client.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 
 use std::time::Duration;
 use testkit::{Receiver, Reply};
