@@ -7,6 +7,7 @@ use std::time::Instant;
 use testkit::{Answer, Receiver, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// Far longer than anything takes here.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -104,6 +105,24 @@ async fn any_success_is_one_and_its_connection_is_used_again() {
     receiver.reply(Reply::Says(Answer::new(500, "no")));
     fails(&poster, &hook).await;
     assert_eq!(receiver.connections(), 1, "after a failure too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_as_are_allowed_at_once_need_few_connections() {
+    let receiver = Receiver::start().await;
+    let (poster, hook) = (poster(), hook(&receiver.url()));
+    let mut posts: JoinSet<Result<(), Failure>> = JoinSet::new();
+    for id in 1..=2_000 {
+        if posts.len() == super::super::MOST {
+            posts.join_next().await.unwrap().unwrap().unwrap();
+        }
+        let (poster, hook) = (poster.clone(), hook.clone());
+        posts.spawn(async move { poster.post(&hook, id, 1, "{}".to_owned()).await });
+    }
+    posts.join_all().await.into_iter().for_each(|posted| posted.unwrap());
+    let connections = receiver.connections();
+    eprintln!("{connections} connections");
+    assert!(receiver.count() == 2_000 && connections <= 300, "{connections} connections");
 }
 
 #[tokio::test]
