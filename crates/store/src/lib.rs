@@ -6,8 +6,9 @@
 //! nothing. Its answer means "on disk". So after a crash the cursor is never ahead of the
 //! labels, and a frame that is read twice is stored once.
 //!
-//! The log of labels is the event log: delivery reads it by id ([`Store::events_after`]),
-//! and a consumer is a position in it and the acks ahead of that position.
+//! The log of labels is the event log: delivery reads it by id ([`Store::scan`]), with the
+//! filter next to the rows, and a consumer is a position in it and the acks ahead of that
+//! position.
 //!
 //! # How it works inside
 //!
@@ -33,6 +34,8 @@ mod probe;
 mod ranges;
 mod readers;
 mod rejected;
+mod rows;
+mod scan;
 mod schema;
 mod sweep;
 mod writer;
@@ -43,3 +46,4 @@ pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,
     RejectedRow, Source,
 };
+pub use scan::{RowView, Scan, Scanned};

@@ -3,19 +3,13 @@
 //! A row whose labeler was purged belongs to nobody: it is passed over here from that
 //! moment on, and the sweep takes it away when there is time.
 
-use crate::convert::{epoch, event_id, seq, small};
+use crate::convert::event_id;
 use crate::desk::Desk;
-use crate::labelers::{self, Interned};
+use crate::labelers::Interned;
+use crate::rows::{self, Names};
 use crate::{StoreError, labelers::counts};
-use label::{Did, Epoch, EventId, Label, LabelEvent, Millis, Parts, Seq, Verdict};
+use label::{Epoch, Event, EventId, Label, LabelEvent, Millis, RejectedEvent, Seq, Verdict};
 use rusqlite::{Connection, Row, params};
-use std::collections::HashMap;
-
-/// Bits of `labels.flags`; frozen with the schema.
-const LIVE: i64 = 1;
-const NEG_PRESENT: i64 = 2;
-const NEG_TRUE: i64 = 4;
-const OLD_KEY: i64 = 8;
 
 /// How many rows of purged labelers one read passes over at most. Keeps a read short (some
 /// milliseconds), so that the write-ahead log can start over and other readers get on.
@@ -58,7 +52,7 @@ pub(crate) fn insert(
         arrival.epoch.0,
         seq.get(),
         place,
-        flags(arrival.live, label.neg, verdict),
+        rows::flags(arrival.live, label.neg, verdict),
         arrival.received_at.0,
         label.uri,
         label.val,
@@ -72,17 +66,6 @@ pub(crate) fn insert(
     Ok(())
 }
 
-fn flags(live: bool, neg: Option<bool>, verdict: Verdict) -> i64 {
-    let neg = match neg {
-        None => 0,
-        Some(false) => NEG_PRESENT,
-        Some(true) => NEG_PRESENT | NEG_TRUE,
-    };
-    let live = if live { LIVE } else { 0 };
-    let old_key = if verdict == Verdict::VerifiedOldKey { OLD_KEY } else { 0 };
-    live | neg | old_key
-}
-
 /// What one short read found.
 pub(crate) struct Page {
     pub(crate) events: Vec<LabelEvent>,
@@ -91,9 +74,6 @@ pub(crate) struct Page {
     /// What the events take in memory.
     pub(crate) weight: usize,
 }
-
-const COLUMNS: &str =
-    "id, labeler, epoch, seq, place, flags, received_at, uri, val, cts, cid, exp, sig, raw";
 
 /// Events above `after`, in order: up to `limit`, or fewer after many purged rows, or when
 /// they reach `room` bytes.
@@ -105,21 +85,21 @@ pub(crate) fn page_after(
 ) -> Result<Page, StoreError> {
     let snapshot = db.transaction()?;
     let mut select = snapshot
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM labels WHERE id > ?1 ORDER BY id"))?;
-    let mut rows = select.query([after.get()])?;
+        .prepare_cached(&format!("SELECT {} FROM labels WHERE id > ?1 ORDER BY id", rows::LABEL))?;
+    let mut found = select.query([after.get()])?;
     let mut names = Names::default();
     let events = Vec::with_capacity(limit.min(1024));
     let mut page = Page { events, more_after: Some(after), weight: 0 };
     let mut passed_over = 0;
     while page.events.len() < limit && page.weight < room && passed_over < PASSED_OVER {
-        let Some(row) = rows.next()? else {
+        let Some(row) = found.next()? else {
             page.more_after = None;
             break;
         };
         page.more_after = Some(event_id(row, 0)?);
         match names.of(&snapshot, Interned(row.get(1)?))? {
             Some(labeler) => {
-                let event = read(row, labeler)?;
+                let event = rows::label(row, labeler.clone())?;
                 page.weight += event.weight();
                 page.events.push(event);
             }
@@ -129,89 +109,124 @@ pub(crate) fn page_after(
     Ok(page)
 }
 
-/// These events, in order of id, until they are [`LARGE`]; those that are no more are left
+/// These labels, in order of id, until they are [`LARGE`]; those that are no more are left
 /// out.
-pub(crate) fn some(
+pub(crate) fn labels(
     db: &mut Connection,
     mut ids: Vec<EventId>,
 ) -> Result<Vec<LabelEvent>, StoreError> {
     ids.sort_unstable();
     ids.dedup();
     let snapshot = db.transaction()?;
-    let mut select =
-        snapshot.prepare_cached(&format!("SELECT {COLUMNS} FROM labels WHERE id = ?1"))?;
     let mut names = Names::default();
     let mut events = Vec::with_capacity(ids.len());
     let mut weight = 0;
     for id in ids {
-        let mut rows = select.query([id.get()])?;
-        let Some(row) = rows.next()? else { continue };
-        if let Some(labeler) = names.of(&snapshot, Interned(row.get(1)?))? {
-            let event = read(row, labeler)?;
-            weight += event.weight();
-            events.push(event);
-            if weight >= LARGE {
-                break;
-            }
+        let Some(event) = label_event(&snapshot, &mut names, id)? else { continue };
+        weight += event.weight();
+        events.push(event);
+        if weight >= LARGE {
+            break;
         }
     }
     Ok(events)
 }
 
-/// Counts some events above `after`, and says where to count on.
+/// These events, labels and rejected ones, in order of id, until they are [`LARGE`]; those
+/// that are no more are left out.
+pub(crate) fn some(db: &mut Connection, mut ids: Vec<EventId>) -> Result<Vec<Event>, StoreError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let snapshot = db.transaction()?;
+    let mut names = Names::default();
+    let mut events = Vec::with_capacity(ids.len());
+    let mut weight = 0;
+    for id in ids {
+        let event = match label_event(&snapshot, &mut names, id)? {
+            Some(event) => Event::Label(event),
+            None => match rejected_event(&snapshot, &mut names, id)? {
+                Some(event) => Event::Rejected(event),
+                None => continue,
+            },
+        };
+        weight += event.weight();
+        events.push(event);
+        if weight >= LARGE {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+fn label_event(
+    db: &Connection,
+    names: &mut Names,
+    id: EventId,
+) -> rusqlite::Result<Option<LabelEvent>> {
+    let mut select =
+        db.prepare_cached(&format!("SELECT {} FROM labels WHERE id = ?1", rows::LABEL))?;
+    let mut found = select.query([id.get()])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let labeler = names.of(db, Interned(row.get(1)?))?;
+    labeler.map(|labeler| rows::label(row, labeler.clone())).transpose()
+}
+
+/// One rejected label, if it is kept.
+pub(crate) fn rejected_event(
+    db: &Connection,
+    names: &mut Names,
+    id: EventId,
+) -> rusqlite::Result<Option<RejectedEvent>> {
+    let mut select =
+        db.prepare_cached(&format!("SELECT {} FROM rejected WHERE id = ?1", rows::REJECTED))?;
+    let mut found = select.query([id.get()])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let labeler = names.of(db, Interned(row.get(1)?))?;
+    labeler.map(|labeler| rows::rejected(row, labeler.clone())).transpose()
+}
+
+/// The highest id ever given out: the end of the log.
+pub(crate) fn last(db: &Connection) -> rusqlite::Result<EventId> {
+    db.prepare_cached("SELECT last_id FROM meta")?.query_row([], |row| event_id(row, 0))
+}
+
+/// Counts some labels above `after` and not above `until`, and says where to count on.
 pub(crate) fn count_some(
     db: &mut Connection,
     after: EventId,
+    until: EventId,
 ) -> Result<(u64, Option<EventId>), StoreError> {
-    if after == EventId::START {
-        return Ok((counts(db)?.labels, None));
+    let snapshot = db.transaction()?;
+    if after == EventId::START && until >= last(&snapshot)? {
+        return Ok((counts(&snapshot)?.labels, None));
     }
-    let mut select = db.prepare_cached(
-        "SELECT count(*) FILTER (WHERE labeler IN (SELECT id FROM labelers)), max(id)
-         FROM (SELECT id, labeler FROM labels WHERE id > ?1 ORDER BY id LIMIT ?2)",
+    let mut select = snapshot.prepare_cached(
+        "SELECT count(*) FILTER (WHERE labeler IN (SELECT id FROM labelers)), max(id) FROM
+             (SELECT id, labeler FROM labels WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
     )?;
     let read = |row: &Row<'_>| Ok((crate::convert::count(row, 0)?, row.get::<_, Option<i64>>(1)?));
-    let (found, last) = select.query_row([after.get(), COUNTED], read)?;
+    let (found, last) = select.query_row([after.get(), until.get(), COUNTED], read)?;
     Ok((found, last.and_then(EventId::new)))
 }
 
-/// The DIDs behind the numbers, each looked up once per read.
-#[derive(Default)]
-struct Names(HashMap<Interned, Option<Did>>);
-
-impl Names {
-    fn of(&mut self, db: &Connection, labeler: Interned) -> rusqlite::Result<Option<Did>> {
-        if let Some(known) = self.0.get(&labeler) {
-            return Ok(known.clone());
+/// When the first label above `after` was received; or, after many purged rows, where to
+/// look on.
+pub(crate) fn received_after(
+    db: &mut Connection,
+    after: EventId,
+) -> Result<(Option<Millis>, Option<EventId>), StoreError> {
+    let snapshot = db.transaction()?;
+    let mut select = snapshot
+        .prepare_cached("SELECT id, labeler, received_at FROM labels WHERE id > ?1 ORDER BY id")?;
+    let mut found = select.query([after.get()])?;
+    let mut names = Names::default();
+    let mut more_after = None;
+    for _ in 0..PASSED_OVER {
+        let Some(row) = found.next()? else { return Ok((None, None)) };
+        if names.of(&snapshot, Interned(row.get(1)?))?.is_some() {
+            return Ok((Some(Millis(row.get(2)?)), None));
         }
-        let did = labelers::did_of(db, labeler)?;
-        self.0.insert(labeler, did.clone());
-        Ok(did)
+        more_after = Some(event_id(row, 0)?);
     }
-}
-
-fn read(row: &Row<'_>, labeler: Did) -> rusqlite::Result<LabelEvent> {
-    let flags: i64 = row.get(5)?;
-    let has = |flag| flags & flag != 0;
-    Ok(LabelEvent {
-        id: event_id(row, 0)?,
-        epoch: epoch(row, 2)?,
-        seq: seq(row, 3)?,
-        place: small(row, 4)?,
-        received_at: Millis(row.get(6)?),
-        live: has(LIVE),
-        verdict: if has(OLD_KEY) { Verdict::VerifiedOldKey } else { Verdict::Verified },
-        label: Label::vouched(Parts {
-            src: labeler.clone(),
-            uri: row.get(7)?,
-            val: row.get(8)?,
-            cts: row.get(9)?,
-            cid: row.get(10)?,
-            exp: row.get(11)?,
-            neg: has(NEG_PRESENT).then_some(has(NEG_TRUE)),
-            sig: row.get(12)?,
-        }),
-        labeler,
-        raw: row.get(13)?,
-    })
+    Ok((None, more_after))
 }

@@ -1,12 +1,13 @@
 //! Labels that do not hold, kept aside for whoever wants to know what is wrong with a
 //! labeler: the newest of each, as many as the desk says.
 
-use crate::convert::{event_id, seq, signed, unreadable};
+use crate::convert::{event_id, seq, signed};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::Arrival;
+use crate::rows::verdict;
 use crate::{Rejected, RejectedRow, StoreError};
-use label::{Did, EventId, Millis, Verdict};
+use label::{Did, EventId, Millis};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Larger ones are kept without their bytes: 10,000 of a frame's size (5 MB) each would be
@@ -79,11 +80,10 @@ pub(crate) fn of(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<RejectedRow> {
-    let verdict = Verdict::from_name(row.get_ref(2)?.as_str()?);
     Ok(RejectedRow {
         id: event_id(row, 0)?,
         seq: seq(row, 1)?,
-        verdict: verdict.ok_or_else(|| unreadable(2, "a verdict"))?,
+        verdict: verdict(row, 2)?,
         reason: row.get(3)?,
         received_at: Millis(row.get(4)?),
         raw: row.get(5)?,

@@ -1,0 +1,279 @@
+//! Reading the log with a filter next to the rows: of what nobody takes only a few columns
+//! are looked at and nothing is made.
+//!
+//! First a walk over those columns, which decides; then what was taken is read, with one
+//! query for each stretch of rows that follow on one another.
+
+use crate::StoreError;
+use crate::convert::event_id;
+use crate::labelers::Interned;
+use crate::log::{self, LARGE};
+use crate::rows::{self, Names};
+use label::{Did, Event, EventId, LabelEvent, RejectedEvent, Verdict};
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Transaction};
+
+/// How many rows one read looks at or passes over at most, so that it stays short.
+const ROWS: usize = 20_000;
+
+/// How many bytes it looks at, for the same reason: rejected labels may have 16 KiB each.
+const BYTES: usize = 16 << 20;
+
+/// About what the columns that the walk does not look at take in memory.
+const UNSEEN: usize = 256;
+
+/// Which part of the log to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// Begin above this.
+    pub after: EventId,
+    /// Look no further than this one. May lie beyond the end of the log.
+    pub until: EventId,
+    /// Look at so many rows at most; 0 looks at none.
+    pub rows: usize,
+    /// Take so many events at most; 0 looks at no row.
+    pub events: usize,
+    /// Whether rejected labels are looked at too.
+    pub rejected: bool,
+}
+
+/// What a scan shows of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowView<'a> {
+    /// Its place in the log.
+    pub id: EventId,
+    /// Whose stream it came from.
+    pub labeler: &'a Did,
+    /// What was found when it was judged.
+    pub verdict: Verdict,
+    /// What it is about; `None` for a rejected label.
+    pub uri: Option<&'a str>,
+    /// What it says; `None` for a rejected label.
+    pub val: Option<&'a str>,
+    /// A rejected label's CBOR, where it was kept; `None` for a label that holds.
+    pub raw: Option<&'a [u8]>,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned<S> {
+    /// What was handed in, after the last look.
+    pub state: S,
+    /// What was taken, in order.
+    pub events: Vec<Event>,
+    /// Everything up to here was looked at: the last row seen; or, if there are no more rows
+    /// up to there, the end of the log or `until`, whichever comes first.
+    pub read: EventId,
+    /// How many labels that hold were looked at.
+    pub looked: u64,
+}
+
+/// Whether a row is taken.
+type Look<S> = fn(&mut S, &RowView<'_>) -> bool;
+
+/// Reads a part of the log in one short read.
+pub(crate) fn scan<S>(
+    db: &mut Connection,
+    scan: &Scan,
+    state: S,
+    look: Look<S>,
+) -> Result<Scanned<S>, StoreError> {
+    let snapshot = db.transaction()?;
+    let mut names = Names::default();
+    let walk = Walk {
+        scan: Scan { until: scan.until.min(log::last(&snapshot)?), ..*scan },
+        state,
+        look,
+        read: scan.after,
+        looked: 0,
+        rows: 0,
+        bytes: 0,
+        taken: Taken::default(),
+    };
+    let Walk { state, read, looked, taken, .. } = walk.go(&snapshot, &mut names)?;
+    Ok(Scanned { state, events: taken.fetch(&snapshot, &mut names)?, read, looked })
+}
+
+struct Walk<S> {
+    scan: Scan,
+    state: S,
+    look: Look<S>,
+    read: EventId,
+    looked: u64,
+    /// Rows seen, those of purged labelers included.
+    rows: usize,
+    /// Bytes of text and CBOR seen.
+    bytes: usize,
+    taken: Taken,
+}
+
+impl<S> Walk<S> {
+    fn go(mut self, db: &Transaction<'_>, names: &mut Names) -> Result<Self, StoreError> {
+        let Scan { after, until, rejected: wants_rejected, .. } = self.scan;
+        let mut select = db.prepare_cached(
+            "SELECT id, labeler, flags, uri, val, length(raw) FROM labels
+             WHERE id > ?1 AND id <= ?2 ORDER BY id",
+        )?;
+        let mut labels = select.query([after.get(), until.get()])?;
+        let mut select = db.prepare_cached(
+            "SELECT id, labeler, verdict, raw, length(reason) FROM rejected
+             WHERE id > ?1 AND id <= ?2 ORDER BY id",
+        )?;
+        let from = if wants_rejected { after } else { until };
+        let mut rejected = select.query([from.get(), until.get()])?;
+        labels.advance()?;
+        rejected.advance()?;
+        while self.goes_on() {
+            let label = labels.get().map(|row| event_id(row, 0)).transpose()?;
+            let refused = rejected.get().map(|row| event_id(row, 0)).transpose()?;
+            match (label, refused) {
+                (Some(id), other) if other.is_none_or(|other| id < other) => {
+                    if let Some(row) = labels.get() {
+                        self.see_label(id, row, db, names)?;
+                    }
+                    labels.advance()?;
+                }
+                (_, Some(id)) => {
+                    if let Some(row) = rejected.get() {
+                        self.see_rejected(id, row, db, names)?;
+                    }
+                    rejected.advance()?;
+                }
+                _ => {
+                    self.read = self.read.max(until);
+                    break;
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.rows < self.scan.rows.min(ROWS)
+            && self.bytes < BYTES
+            && self.taken.count < self.scan.events
+            && self.taken.weight < LARGE
+    }
+
+    fn see_label(
+        &mut self,
+        id: EventId,
+        row: &Row<'_>,
+        db: &Connection,
+        names: &mut Names,
+    ) -> rusqlite::Result<()> {
+        self.rows += 1;
+        self.read = id;
+        let Some(labeler) = names.of(db, Interned(row.get(1)?))? else {
+            self.taken.end_run();
+            return Ok(());
+        };
+        let (uri, val) = (row.get_ref(3)?.as_str()?, row.get_ref(4)?.as_str()?);
+        let view = RowView {
+            id,
+            labeler,
+            verdict: rows::verdict_of(row.get(2)?),
+            uri: Some(uri),
+            val: Some(val),
+            raw: None,
+        };
+        let seen = uri.len() + val.len();
+        self.looked += 1;
+        self.bytes += seen;
+        if (self.look)(&mut self.state, &view) {
+            let weight = size_of::<LabelEvent>() + UNSEEN + seen + length(row, 5)?;
+            self.taken.label(id, weight);
+        } else {
+            self.taken.end_run();
+        }
+        Ok(())
+    }
+
+    fn see_rejected(
+        &mut self,
+        id: EventId,
+        row: &Row<'_>,
+        db: &Connection,
+        names: &mut Names,
+    ) -> rusqlite::Result<()> {
+        self.rows += 1;
+        self.read = id;
+        let Some(labeler) = names.of(db, Interned(row.get(1)?))? else { return Ok(()) };
+        let raw = match row.get_ref(3)? {
+            ValueRef::Null => None,
+            raw => Some(raw.as_blob()?),
+        };
+        let verdict = rows::verdict(row, 2)?;
+        let view = RowView { id, labeler, verdict, uri: None, val: None, raw };
+        let seen = raw.map_or(0, <[u8]>::len);
+        self.bytes += seen;
+        if (self.look)(&mut self.state, &view) {
+            let weight = size_of::<RejectedEvent>() + length(row, 4)? + seen;
+            self.taken.rejected(id, weight);
+        }
+        Ok(())
+    }
+}
+
+/// A length as SQLite tells it; nothing has none.
+fn length(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
+    let length: Option<i64> = row.get(column)?;
+    Ok(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0))
+}
+
+/// What was taken, before it is read.
+#[derive(Default)]
+struct Taken {
+    /// First and last of labels that follow on one another in their table.
+    runs: Vec<(EventId, EventId)>,
+    /// Whether the next label follows on the last run.
+    open: bool,
+    rejected: Vec<EventId>,
+    count: usize,
+    weight: usize,
+}
+
+impl Taken {
+    fn label(&mut self, id: EventId, weight: usize) {
+        match self.runs.last_mut() {
+            Some((_, last)) if self.open => *last = id,
+            _ => self.runs.push((id, id)),
+        }
+        self.open = true;
+        self.count += 1;
+        self.weight += weight;
+    }
+
+    fn rejected(&mut self, id: EventId, weight: usize) {
+        self.rejected.push(id);
+        self.count += 1;
+        self.weight += weight;
+    }
+
+    const fn end_run(&mut self) {
+        self.open = false;
+    }
+
+    fn fetch(&self, db: &Transaction<'_>, names: &mut Names) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::with_capacity(self.count);
+        let mut select = db.prepare_cached(&format!(
+            "SELECT {} FROM labels WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+            rows::LABEL
+        ))?;
+        for (first, last) in &self.runs {
+            let mut found = select.query([first.get(), last.get()])?;
+            while let Some(row) = found.next()? {
+                if let Some(labeler) = names.of(db, Interned(row.get(1)?))? {
+                    events.push(Event::Label(rows::label(row, labeler.clone())?));
+                }
+            }
+        }
+        for id in &self.rejected {
+            events.extend(log::rejected_event(db, names, *id)?.map(Event::Rejected));
+        }
+        // Two ascending lists behind one another, which this sort merges.
+        events.sort_by_key(Event::id);
+        Ok(events)
+    }
+}
