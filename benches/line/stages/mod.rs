@@ -3,6 +3,7 @@
 mod decode;
 mod deliver;
 mod e2e;
+mod scan;
 mod store;
 mod verify;
 
@@ -23,6 +24,11 @@ pub(crate) const ALL: &[Stage] = &[
         name: "store",
         what: "judged labels to a file, FULL, each batch awaited",
         run: store::run,
+    },
+    Stage {
+        name: "scan",
+        what: "a long log through filters, reads of 20,000 rows at most",
+        run: scan::run,
     },
     Stage {
         name: "deliver",
