@@ -30,7 +30,7 @@ pub(crate) const fn verdict_of(flags: i64) -> Verdict {
     if flags & OLD_KEY != 0 { Verdict::VerifiedOldKey } else { Verdict::Verified }
 }
 
-/// The columns [`label`] reads, of `labels`.
+/// The columns [`label()`] reads, of `labels`.
 pub(crate) const LABEL: &str =
     "id, labeler, epoch, seq, place, flags, received_at, uri, val, cts, cid, exp, sig, raw";
 
@@ -61,7 +61,7 @@ pub(crate) fn label(row: &Row<'_>, labeler: Did) -> rusqlite::Result<LabelEvent>
     })
 }
 
-/// The columns [`rejected`] reads, of `rejected`.
+/// The columns [`rejected()`] reads, of `rejected`.
 pub(crate) const REJECTED: &str =
     "id, labeler, seq, place, verdict, reason, received_at, live, raw";
 
