@@ -1,6 +1,6 @@
 //! The service: its parts, put together. Nothing here knows what a label is.
 
-use crate::config::{Bind, Named, Run};
+use crate::config::{Bind, Named, Run, Secret};
 use crate::crew::{Crew, Ended};
 use crate::telemetry;
 use axum::Router;
@@ -85,14 +85,18 @@ impl Service {
         let (deliver, delivering) =
             deliver::Deliver::start(store.clone(), delivery(&run), crew.stop());
         crew.add("deliver", delivering);
-        let render: api::Render = Arc::new(move || recorder.render());
+        let gauges = deliver.clone();
+        let render: api::Render = Arc::new(move || {
+            gauges.gauge(intake::wall_clock());
+            recorder.render()
+        });
         let apart = metrics_listener.is_some();
         let router = api::router(api::Parts {
             store: store.clone(),
             board: board.clone(),
             resolver: resolver.clone(),
             deliver,
-            hosts: if run.allow_private_hosts { Hosts::Private } else { Hosts::Public },
+            hosts: hosts(&run),
             password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
             browser_hosts: run.browser_hosts.clone(),
             metrics: (!apart).then(|| Arc::clone(&render)),
@@ -151,11 +155,22 @@ fn bound(bind: Bind, listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(failed)
 }
 
+fn hosts(run: &Run) -> Hosts {
+    if run.allow_private_hosts { Hosts::Private } else { Hosts::Public }
+}
+
 fn delivery(run: &Run) -> deliver::Settings {
+    let revealed = |secret: &Option<Secret>| secret.as_ref().map(|text| text.reveal().to_owned());
     deliver::Settings {
         window: run.window,
         retry_timeout: run.retry_timeout,
         disable_acks: run.disable_acks,
+        max_deliveries: run.max_deliveries,
+        webhook: run.webhook_url.clone(),
+        admin_password: revealed(&run.admin_password),
+        webhook_secret: revealed(&run.webhook_secret),
+        hosts: hosts(run),
+        now: intake::wall_clock,
     }
 }
 

@@ -39,6 +39,12 @@ pub struct Run {
     pub retry_timeout: Duration,
     /// Most events in flight per connection.
     pub window: usize,
+    /// After so many deliveries an event is set aside.
+    pub max_deliveries: Option<u32>,
+    /// Where the default consumer's events are posted.
+    pub webhook_url: Option<Url>,
+    /// Signs the bodies of webhooks.
+    pub webhook_secret: Option<Secret>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How; `None`: text on a terminal, else JSON.
@@ -65,6 +71,9 @@ impl Run {
             disable_acks: given.value("disable-acks", values::yes_no)?,
             retry_timeout: given.value("retry-timeout", values::span)?,
             window: count(given, "window")?,
+            max_deliveries: deliveries(given)?,
+            webhook_url: given.optional("webhook-url", values::web)?,
+            webhook_secret: given.secret("webhook-secret")?,
             log_level: given.value("log-level", values::log_level)?,
             log_format: given.optional("log-format", values::log_format)?,
             warnings: warnings(given)?,
@@ -75,6 +84,11 @@ impl Run {
 fn count(given: &Given<'_>, name: &str) -> Result<usize, UsageError> {
     let count = given.value(name, values::number(1..=MANY))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+fn deliveries(given: &Given<'_>) -> Result<Option<u32>, UsageError> {
+    let most = given.optional("max-deliveries", values::number(1..=u32::MAX.into()))?;
+    Ok(most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)))
 }
 
 /// They say how the firehose is read when it is read; it is not yet, so they only have to
@@ -97,9 +111,6 @@ fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
     let asked = [
         ("discover-labelers", given.value("discover-labelers", values::yes_no)?),
         ("firehose", given.value("firehose", values::firehose)?),
-        ("webhook-url", given.optional("webhook-url", values::web)?.is_some()),
-        ("max-deliveries", given.optional("max-deliveries", &number)?.is_some()),
-        ("webhook-secret", given.secret("webhook-secret")?.is_some()),
         (
             "appview-database-url",
             given.optional("appview-database-url", values::postgres)?.is_some(),

@@ -20,8 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// As `labeltap run` has them.
-const SETTINGS: Settings =
-    Settings { window: 1000, retry_timeout: Duration::from_secs(60), disable_acks: false };
+const SETTINGS: Settings = Settings::usual(|| label::Millis(0));
 
 /// Acks in one message.
 const GROUPS: [usize; 2] = [100, 1];

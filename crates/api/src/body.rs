@@ -24,6 +24,23 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// A field as it came.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Refuses a body that has any other field.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let name: String = name.chars().take(50).collect();
+                let known = known.join(", ");
+                Err(ApiError::invalid(format!("{name:?} is none of the fields {known}")))
+            }
+        }
+    }
+
     /// A list of texts; missing or anything else is refused.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&str>, ApiError> {
         let value = self.0.get(name);

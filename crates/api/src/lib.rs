@@ -7,6 +7,7 @@
 //! channel. Listening and stopping are left to the caller.
 
 mod body;
+mod consumers;
 mod error;
 mod guard;
 mod health;

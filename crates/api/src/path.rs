@@ -1,4 +1,5 @@
-//! The DID in a path: `/labelers/:did`, `/labelers/:did/rejected`, `/resolve/:did`.
+//! What a path names: the DID of `/labelers/:did`, `/labelers/:did/rejected`,
+//! `/resolve/:did`; the consumer of `/consumers/:name`.
 
 use crate::error::ApiError;
 use crate::router::Shared;
@@ -17,6 +18,22 @@ impl FromRequestParts<Shared> for PathDid {
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
         let segment = parts.uri.path().split('/').nth(2).unwrap_or_default();
         read(segment, state.hosts).map(Self)
+    }
+}
+
+/// A consumer's name, from the path's second segment. Whether it can be one is said by
+/// whoever is asked to make it.
+#[derive(Debug)]
+pub(crate) struct PathName(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for PathName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let segment = parts.uri.path().split('/').nth(2).unwrap_or_default();
+        let decoded = percent_decode_str(segment).decode_utf8();
+        let name = decoded.map_err(|_| ApiError::invalid("the path is not UTF-8"))?;
+        Ok(Self(name.into_owned()))
     }
 }
 

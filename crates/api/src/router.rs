@@ -3,7 +3,7 @@
 use crate::error::{ApiError, no_route, normalise};
 use crate::guard::{Guard, check};
 use crate::metrics::{Render, page};
-use crate::{health, labelers, rejected, resolve, stats};
+use crate::{consumers, health, labelers, rejected, resolve, stats};
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -86,6 +86,13 @@ fn routes() -> Router<Shared> {
         .route("/labelers/remove", post(labelers::remove))
         .route("/labelers/{did}", get(labelers::show))
         .route("/labelers/{did}/rejected", get(rejected::list))
+        .route("/consumers", get(consumers::list))
+        .route(
+            "/consumers/{name}",
+            get(consumers::show).put(consumers::put).delete(consumers::remove),
+        )
+        .route("/consumers/{name}/dead", get(consumers::dead))
+        .route("/consumers/{name}/dead/retry", post(consumers::retry))
         .route("/resolve/{did}", get(resolve::show))
         .route("/stats/labeler-count", get(stats::labeler_count))
         .route("/stats/label-count", get(stats::label_count))

@@ -1,6 +1,7 @@
 //! `GET /channel`: checks what is asked for, upgrades, and hands the socket to the hall.
 
-use crate::hall::{Arrival, Deliver, Refusal};
+use crate::hall::{Arrival, Refusal};
+use crate::handle::Deliver;
 use crate::query::Wish;
 use axum::Json;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
@@ -27,7 +28,7 @@ pub(crate) async fn channel(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let wish = match query.map_err(|rejection| rejection.body_text()) {
-        Ok(Query(query)) => Wish::read(&query),
+        Ok(Query(query)) => Wish::read(&query, deliver.hosts()),
         Err(reason) => Err(reason),
     };
     let wish = match wish {
@@ -41,7 +42,7 @@ pub(crate) async fn channel(
             return refuse(rejection.status(), "InvalidRequest", &reason);
         }
     };
-    let place = match deliver.place(&wish.consumer) {
+    let place = match deliver.place(&wish.consumer, wish.labels.as_ref()) {
         Ok(place) => place,
         Err(refusal) => return refused(refusal),
     };
@@ -61,6 +62,11 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::Stopping => "the server is stopping",
         Refusal::Full => "too many connections",
         Refusal::TooManyConsumers => "too many consumers are in use",
+        Refusal::TooManyFilters => "too many different filters of one consumer are in use",
+        Refusal::Webhook => {
+            let reason = "this consumer is delivered by webhook";
+            return refuse(StatusCode::BAD_REQUEST, "InvalidRequest", reason);
+        }
     };
     refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", reason)
 }

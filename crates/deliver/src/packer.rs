@@ -4,11 +4,24 @@
 
 use crate::desk::{Conn, Desk, Sending};
 use crate::shelf::Shelf;
-use label::{EventId, LabelEvent};
-use std::collections::HashMap;
+use label::{Event, EventId};
+use std::collections::{BTreeSet, HashMap};
 
-/// Bodies to be handed over, by connection.
-pub(crate) type Parcels = HashMap<Conn, Vec<LabelEvent>>;
+/// Bodies handed to one connection and not yet written, in bytes; one more may come on top.
+/// Some two hundred usual events, or a few of the largest: so many peers that do not read
+/// cost little.
+const UNWRITTEN: usize = 128 * 1024;
+
+/// An event on its way to a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parcel {
+    pub(crate) event: Event,
+    /// The how-manieth delivery it is.
+    pub(crate) attempt: u32,
+}
+
+/// What is to be handed over, by connection.
+pub(crate) type Parcels = HashMap<Conn, Vec<Parcel>>;
 
 /// What is on the shelf, and what was sent without a body.
 #[derive(Debug, Default)]
@@ -17,12 +30,25 @@ pub(crate) struct Packer {
     /// Sent by the desk, body still to be fetched. Only to connections that are open, so
     /// never more than they may have unwritten.
     bodiless: Vec<Sending>,
+    /// What each connection has in its queue, in bytes.
+    unwritten: HashMap<Conn, usize>,
 }
 
 impl Packer {
     /// Keeps the bodies of a page.
-    pub(crate) fn keep(&mut self, events: Vec<LabelEvent>) {
+    pub(crate) fn keep(&mut self, events: impl IntoIterator<Item = Event>) {
         self.shelf.put(events);
+    }
+
+    /// At most so many bytes of bodies from now on.
+    pub(crate) fn bound(&mut self, bytes: usize) {
+        self.shelf.bound(bytes);
+    }
+
+    /// What was sent without a body is forgotten, and the shelf is emptied.
+    pub(crate) fn clear(&mut self) {
+        self.shelf.clear();
+        self.bodiless.clear();
     }
 
     /// Packs all that the desk sends now, and says how many of these were sent before.
@@ -32,17 +58,48 @@ impl Packer {
         while let Some(sending) = desk.next() {
             again += u64::from(sending.again);
             match self.shelf.take(sending.id) {
-                Some(event) => parcels.entry(sending.conn).or_default().push(event),
+                Some(event) => self.put(desk, &mut parcels, &sending, event),
                 None => self.bodiless.push(sending),
             }
         }
         (parcels, again)
     }
 
-    /// Takes out what is to be fetched next, at most so many.
+    fn put(&mut self, desk: &mut Desk, parcels: &mut Parcels, sending: &Sending, event: Event) {
+        let unwritten = self.unwritten.entry(sending.conn).or_default();
+        *unwritten += event.weight();
+        if *unwritten >= UNWRITTEN {
+            desk.set_full(sending.conn, true);
+        }
+        let parcel = Parcel { event, attempt: sending.attempt };
+        parcels.entry(sending.conn).or_default().push(parcel);
+    }
+
+    fn has_room(&self, conn: Conn) -> bool {
+        self.unwritten.get(&conn).is_none_or(|bytes| *bytes < UNWRITTEN)
+    }
+
+    /// So many bytes left the connection's queue.
+    pub(crate) fn wrote(&mut self, desk: &mut Desk, conn: Conn, bytes: usize) {
+        if let Some(unwritten) = self.unwritten.get_mut(&conn) {
+            *unwritten = unwritten.saturating_sub(bytes);
+            desk.set_full(conn, *unwritten >= UNWRITTEN);
+        }
+    }
+
+    /// Takes out what is to be fetched next, at most so many, for connections with room.
     pub(crate) fn missing(&mut self, most: usize) -> Vec<Sending> {
-        let most = self.bodiless.len().min(most);
-        self.bodiless.drain(..most).collect()
+        let full: BTreeSet<Conn> =
+            self.unwritten.keys().copied().filter(|conn| !self.has_room(*conn)).collect();
+        let mut asked = Vec::new();
+        self.bodiless.retain(|sending| {
+            let fits = asked.len() < most && !full.contains(&sending.conn);
+            if fits {
+                asked.push(*sending);
+            }
+            !fits
+        });
+        asked
     }
 
     /// Packs what was fetched. `events`: those of the asked that are still in the log, in
@@ -51,12 +108,12 @@ impl Packer {
         &mut self,
         desk: &mut Desk,
         asked: Vec<Sending>,
-        events: Vec<LabelEvent>,
+        events: Vec<Event>,
     ) -> Parcels {
         // Nothing answered means that nothing is left to be asked for again.
-        let decided = events.last().map_or(i64::MAX, |event| event.id.get());
-        let bodies: HashMap<i64, LabelEvent> =
-            events.into_iter().map(|event| (event.id.get(), event)).collect();
+        let decided = events.last().map_or(i64::MAX, |event| event.id().get());
+        let bodies: HashMap<i64, Event> =
+            events.into_iter().map(|event| (event.id().get(), event)).collect();
         let mut parcels = Parcels::new();
         for sending in asked {
             let Sending { conn, id, .. } = sending;
@@ -64,7 +121,7 @@ impl Packer {
             // and by the one that has it now. So a body is looked at, and not taken away.
             match bodies.get(&id) {
                 Some(event) if desk.awaits(conn, id) => {
-                    parcels.entry(conn).or_default().push(event.clone());
+                    self.put(desk, &mut parcels, &sending, event.clone());
                 }
                 None if id > decided && desk.awaits(conn, id) => self.bodiless.push(sending),
                 _ => desk.withdrawn(conn, id),
@@ -76,6 +133,7 @@ impl Packer {
     /// A connection is gone: nothing is fetched for it any more.
     pub(crate) fn closed(&mut self, conn: Conn) {
         self.bodiless.retain(|sending| sending.conn != conn);
+        self.unwritten.remove(&conn);
     }
 }
 

@@ -1,20 +1,21 @@
 //! What a connection asks for: the query of `GET /channel`.
 
+use label::{Filter, Hosts};
+
 /// One connection's wishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
     /// Whose reader it is.
     pub(crate) consumer: String,
-    /// Whether it takes labels. One that does not stays connected and gets nothing.
-    pub(crate) labels: bool,
+    /// Which labels it takes. One that takes none stays connected and gets nothing.
+    pub(crate) labels: Option<Filter>,
     /// Whether labels carry their CBOR as received.
     pub(crate) raw: bool,
 }
 
 /// Event types that a client may ask for. Only labels exist so far.
 const TYPES: [&str; 5] = ["label", "labeler", "label-state", "record", "identity"];
-/// Contract section 5. Whoever sends one means to get less than everything, so ignoring
-/// it would be worse than refusing.
+/// Contract section 5; values are separated by commas.
 const FILTERS: [&str; 5] = ["src", "val", "uri", "subject", "verdict"];
 /// A name is a key in the database and a word in logs.
 const LONGEST_NAME: usize = 128;
@@ -24,16 +25,18 @@ impl Wish {
     ///
     /// # Errors
     /// One sentence for the client.
-    pub(crate) fn read(query: &[(String, String)]) -> Result<Self, String> {
-        let mut wish = Self { consumer: "default".to_owned(), labels: true, raw: false };
+    pub(crate) fn read(query: &[(String, String)], hosts: Hosts) -> Result<Self, String> {
+        let mut wish = Self { consumer: "default".to_owned(), labels: None, raw: false };
+        let mut takes_labels = true;
         let mut seen = Vec::new();
+        let mut fields = Vec::new();
         for (name, value) in query {
             match name.as_str() {
                 "consumer" => wish.consumer = consumer(value)?,
-                "types" => wish.labels = takes_labels(value)?,
+                "types" => takes_labels = names_labels(value)?,
                 "raw" => wish.raw = flag(value)?,
                 name if FILTERS.contains(&name) => {
-                    return Err(format!("{name}: filters are not supported yet"));
+                    fields.push((name, value.split(',').collect::<Vec<_>>()));
                 }
                 _ => continue,
             }
@@ -42,11 +45,17 @@ impl Wish {
             }
             seen.push(name.clone());
         }
+        let filter = Filter::read(fields, hosts).map_err(|error| error.to_string())?;
+        wish.labels = takes_labels.then_some(filter);
         Ok(wish)
     }
 }
 
-fn consumer(value: &str) -> Result<String, String> {
+/// Whether this can be a consumer's name.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn consumer(value: &str) -> Result<String, String> {
     let fits = !value.is_empty() && value.len() <= LONGEST_NAME;
     if !fits || value.chars().any(char::is_control) {
         return Err(format!("consumer takes a name of 1 to {LONGEST_NAME} bytes"));
@@ -54,7 +63,7 @@ fn consumer(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-fn takes_labels(value: &str) -> Result<bool, String> {
+fn names_labels(value: &str) -> Result<bool, String> {
     if let Some(unknown) = value.split(',').find(|name| !TYPES.contains(name)) {
         let unknown: String = unknown.chars().take(50).collect();
         return Err(format!("types: {unknown:?} is none of {}", TYPES.join(", ")));
@@ -77,20 +86,30 @@ mod tests {
     fn read(query: &[(&str, &str)]) -> Result<Wish, String> {
         let query: Vec<_> =
             query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Wish::read(&query)
+        Wish::read(&query, Hosts::Public)
     }
 
     #[test]
-    fn nothing_asked_means_labels_for_the_default_consumer() {
+    fn nothing_asked_means_all_labels_for_the_default_consumer() {
         let wish = read(&[("unheard-of", "x")]).unwrap();
-        assert_eq!(wish, Wish { consumer: "default".into(), labels: true, raw: false });
+        let labels = Some(Filter::default());
+        assert_eq!(wish, Wish { consumer: "default".into(), labels, raw: false });
     }
 
     #[test]
     fn each_parameter_is_heard() {
-        let wish = read(&[("consumer", "b"), ("types", "labeler,label"), ("raw", "true")]).unwrap();
-        assert_eq!(wish, Wish { consumer: "b".into(), labels: true, raw: true });
-        assert!(!read(&[("types", "record,identity")]).unwrap().labels);
+        let asked = [("consumer", "b"), ("types", "labeler,label"), ("raw", "true")];
+        let wish = read(&asked).unwrap();
+        assert_eq!(wish, Wish { consumer: "b".into(), labels: Some(Filter::default()), raw: true });
+        assert_eq!(read(&[("types", "record,identity")]).unwrap().labels, None);
+    }
+
+    #[test]
+    fn filters_are_lists_with_commas() {
+        let wish = read(&[("val", "spam,!*"), ("subject", "account")]).unwrap();
+        let fields = wish.labels.unwrap().fields();
+        assert_eq!(fields.len(), 2, "{fields:?}");
+        assert!(fields.contains(&("subject", vec!["account".to_owned()])), "{fields:?}");
     }
 
     #[test]
@@ -106,8 +125,12 @@ mod tests {
             ("consumer", ""),
             ("consumer", "a\nb"),
             ("consumer", &long),
-            ("val", "spam"),
+            ("val", ""),
+            ("val", "a*b"),
             ("src", ""),
+            ("src", "did:plc:short"),
+            ("subject", "post"),
+            ("verdict", "good"),
         ] {
             let refusal = read(&[(name, value)]).unwrap_err();
             assert!(refusal.starts_with(name), "{refusal}");

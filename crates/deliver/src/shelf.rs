@@ -3,33 +3,60 @@
 //! A desk holds up to 16 Ki ids; the bodies of those that wait long are let go here and
 //! read again when their turn comes.
 
-use label::LabelEvent;
+use label::Event;
 use std::collections::BTreeMap;
 
 /// Two pages and what their lanes still hold back. At about 600 bytes each some 1.5 MB.
 const MOST: usize = 2048;
 /// And in bytes, for events can be large: of the largest, some sixty.
-const LARGEST: usize = 4 << 20;
+pub(crate) const LARGEST: usize = 4 << 20;
 
 /// A bounded store of bodies by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shelf {
-    bodies: BTreeMap<i64, LabelEvent>,
+    bodies: BTreeMap<i64, Event>,
     /// Of all of them together, in bytes.
     weight: usize,
+    /// The most that may be.
+    bound: usize,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self { bodies: BTreeMap::new(), weight: 0, bound: LARGEST }
+    }
 }
 
 impl Shelf {
+    /// At most so many bytes from now on.
+    pub(crate) fn bound(&mut self, bytes: usize) {
+        if bytes < self.bound {
+            self.bound = bytes;
+            self.make_room();
+        }
+        self.bound = bytes;
+    }
+
+    /// Lets everything go.
+    pub(crate) fn clear(&mut self) {
+        self.bodies.clear();
+        self.weight = 0;
+    }
+
     /// Keeps bodies. When it is full the lowest ids are let go: they have waited longest,
     /// so they are behind something that stands still.
-    pub(crate) fn put(&mut self, events: impl IntoIterator<Item = LabelEvent>) {
+    pub(crate) fn put(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            let id = event.id.get();
+            let id = event.id().get();
             self.take(id);
             self.weight += event.weight();
             self.bodies.insert(id, event);
         }
-        while (self.bodies.len() > MOST || self.weight > LARGEST)
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
+        while (self.bodies.len() > MOST || self.weight > self.bound)
             && let Some((_, gone)) = self.bodies.pop_first()
         {
             self.weight -= gone.weight();
@@ -37,7 +64,7 @@ impl Shelf {
     }
 
     /// Takes a body out, if it is still here.
-    pub(crate) fn take(&mut self, id: i64) -> Option<LabelEvent> {
+    pub(crate) fn take(&mut self, id: i64) -> Option<Event> {
         let event = self.bodies.remove(&id)?;
         self.weight -= event.weight();
         Some(event)
@@ -48,6 +75,7 @@ impl Shelf {
 mod tests {
     use super::*;
     use crate::packer::tests::body;
+    use label::LabelEvent;
 
     #[test]
     fn it_is_bounded_by_count() {
@@ -59,7 +87,12 @@ mod tests {
 
     #[test]
     fn it_is_bounded_by_bytes() {
-        let large = |id| LabelEvent { raw: Some(vec![7; 1 << 20]), ..body(id) };
+        let large = |id| match body(id) {
+            Event::Label(event) => {
+                Event::Label(LabelEvent { raw: Some(vec![7; 1 << 20]), ..event })
+            }
+            other => other,
+        };
         let mut shelf = Shelf::default();
         for _ in 0..3 {
             shelf.put((1..=9).map(large));

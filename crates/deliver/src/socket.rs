@@ -9,12 +9,13 @@ use crate::consumer::Word;
 use crate::desk::Conn;
 use crate::hall::Place;
 use crate::message;
+use crate::packer::Parcel;
 use crate::settings::Limits;
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use label::LabelEvent;
+use label::Filter;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -37,7 +38,8 @@ type Stream = SplitStream<WebSocket>;
 pub(crate) struct Peer {
     pub(crate) conn: Conn,
     pub(crate) consumer: mpsc::Sender<Word>,
-    pub(crate) takes: bool,
+    /// What it takes, if anything.
+    pub(crate) takes: Option<Filter>,
     pub(crate) raw: bool,
     pub(crate) limits: Limits,
     /// Held until the connection is gone.
@@ -64,7 +66,8 @@ impl Peer {
     pub(crate) async fn run(self, socket: WebSocket) {
         // One message for each event that may be unwritten: the desk never exceeds that.
         let (queue, mut parcels) = mpsc::channel(self.limits.unwritten);
-        let opened = Word::Opened { conn: self.conn, takes: self.takes, queue };
+        let opened =
+            Word::Opened { conn: self.conn, takes: self.takes.clone().map(Box::new), queue };
         if self.consumer.send(opened).await.is_err() {
             return;
         }
@@ -81,7 +84,7 @@ impl Peer {
         let _consumer_may_be_gone = self.consumer.send(Word::Closed { conn: self.conn }).await;
     }
 
-    async fn speak(&self, sink: &mut Sink, parcels: &mut mpsc::Receiver<Vec<LabelEvent>>) -> End {
+    async fn speak(&self, sink: &mut Sink, parcels: &mut mpsc::Receiver<Vec<Parcel>>) -> End {
         let every = self.limits.ping_every;
         let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,25 +108,25 @@ impl Peer {
     async fn write(
         &self,
         sink: &mut Sink,
-        parcels: &mut mpsc::Receiver<Vec<LabelEvent>>,
-        mut parcel: Vec<LabelEvent>,
+        parcels: &mut mpsc::Receiver<Vec<Parcel>>,
+        mut parcel: Vec<Parcel>,
     ) -> Result<(), End> {
         while parcel.len() < TOGETHER
             && let Ok(more) = parcels.try_recv()
         {
             parcel.extend(more);
         }
-        for events in parcel.chunks(TOGETHER) {
-            self.within(self.feed(sink, events)).await?;
-            let ids = events.iter().map(|event| event.id.get()).collect();
-            self.report(Word::Wrote { conn: self.conn, ids }).await?;
+        for some in parcel.chunks(TOGETHER) {
+            self.within(self.feed(sink, some)).await?;
+            self.report(Word::wrote(self.conn, some)).await?;
         }
         Ok(())
     }
 
-    async fn feed(&self, sink: &mut Sink, events: &[LabelEvent]) -> Result<(), axum::Error> {
-        for event in events {
-            sink.feed(Message::Text(wire::label_event(event, self.raw).into())).await?;
+    async fn feed(&self, sink: &mut Sink, parcels: &[Parcel]) -> Result<(), axum::Error> {
+        for parcel in parcels {
+            let text = wire::event_json(&parcel.event, self.raw);
+            sink.feed(Message::Text(text.into())).await?;
         }
         sink.flush().await
     }

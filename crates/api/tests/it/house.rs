@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use label::{Did, Epoch, Hosts, Millis, Seq, Verdict};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 use store::{Batch, Entry, Rejected, Store};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
@@ -71,11 +70,7 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("labels.db")).unwrap();
         let stop = CancellationToken::new();
-        let settings = deliver::Settings {
-            window: 10,
-            retry_timeout: Duration::from_secs(60),
-            disable_acks: false,
-        };
+        let settings = deliver::Settings { window: 10, ..deliver::Settings::usual(|| NOW) };
         let (deliver, running) = deliver::Deliver::start(store.clone(), settings, stop.clone());
         drop(tokio::spawn(running));
         let plc = wishes.plc.unwrap_or_else(|| "http://127.0.0.1:1".to_owned());

@@ -1,143 +1,214 @@
-//! What a consumer asks of the store: pages of the log, bodies it no longer has, and to
-//! keep what is acked. At most one request of each kind runs, beside the actor; the
-//! answer comes back to [`Consumer::finish`].
+//! What a consumer asks of the store: pages of the log (`reading`), bodies it no longer
+//! has, and to keep what is acked or set aside. At most one request of each kind runs,
+//! beside the actor; the answer comes back to [`Consumer::finish`].
 
-use super::{Consumer, Trouble};
-use crate::count::{self, signed};
-use crate::desk::{Lane, Moment, Sending};
+use super::reading::Found;
+use super::{AskError, Change, Consumer, Trouble};
+use crate::desk::{Moment, Sending};
 use crate::packer;
 use crate::patience::patiently;
-use label::{EventId, LabelEvent};
-use std::hash::BuildHasher;
-use store::{ConsumerRow, Head, Store, StoreError};
+use label::{Event, EventId, Millis};
+use std::ops::RangeInclusive;
+use store::{DeadRow, Store, StoreError};
+use tokio::sync::oneshot;
+
+/// Dead letters read at once.
+const DEAD_PAGE: usize = 1000;
+/// The oldest event that is owed changes all the time while events flow.
+const OLDEST_EVERY: Moment = Moment::from_secs(1);
+
+/// Which requests are under way.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    pub(super) reading: bool,
+    pub(super) fetching: bool,
+    pub(super) saving: bool,
+    pub(super) setting_aside: bool,
+    pub(super) looking_for_oldest: bool,
+    /// The settings, or the dead letters, are about to be others: what would be kept in the
+    /// meantime might overtake that.
+    pub(super) changing: bool,
+    /// There will be no such consumer.
+    pub(super) removing: bool,
+}
 
 /// Something the store was asked for.
 pub(super) enum Done {
-    /// Events of the log, where the log ended when it was asked, and whether they are all.
-    Page { events: Vec<LabelEvent>, head: Head, all: bool },
+    /// A part of the log.
+    Found(Box<Found>),
     /// Bodies that were no longer on the shelf.
-    Bodies { asked: Vec<Sending>, events: Vec<LabelEvent> },
+    Bodies { asked: Vec<Sending>, events: Vec<Event> },
     /// Position and acks are kept.
     Saved,
-    /// `gone` of [`Count`](crate::count::Count) when the consumer was started.
-    Counted(i64),
-}
-
-/// Counts what was owed to a consumer when it was as in this row.
-pub(super) async fn count(store: Store, row: ConsumerRow) -> Result<Done, StoreError> {
-    let gone = patiently(|| count::gone(&store, row.position.get(), &row.ahead)).await?;
-    Ok(Done::Counted(gone))
+    /// These are dead letters now.
+    SetAside(Vec<i64>),
+    /// What was owed at the beginning of a life: see `reading`.
+    Counted { life: u64, gaps: u64, anchor: u64 },
+    /// The oldest label above this position was received then.
+    Oldest { position: i64, received_at: Option<Millis> },
+    /// The settings are kept.
+    Changed(Box<Change>, EventId, oneshot::Sender<Result<(), AskError>>),
+    /// Of the dead letters asked for, these are there.
+    Dead(Vec<EventId>, oneshot::Sender<Result<Vec<EventId>, AskError>>),
+    /// They are no dead letters any more.
+    Revived(Vec<EventId>, oneshot::Sender<Result<Vec<EventId>, AskError>>),
+    /// There is no such consumer any more.
+    Removed,
 }
 
 impl Consumer {
-    pub(super) fn read_on(&mut self) {
-        let Some(limit) = self.desk.wants().filter(|_| !self.reading && !self.at_end) else {
-            return;
-        };
-        self.reading = true;
-        let store = self.store.clone();
-        let head = *self.head.borrow_and_update();
-        let after = EventId::new(self.desk.read()).unwrap_or_default();
-        self.jobs.spawn(async move {
-            let events = patiently(|| store.events_after(after, limit)).await?;
-            // A short page does not say that the log ends: large events come in short ones.
-            let last = events.last().map_or(head.last, |event| event.id);
-            Ok(Done::Page { all: last >= head.last, events, head })
-        });
+    pub(super) fn finish(&mut self, done: Done) {
+        match done {
+            Done::Found(found) => self.found(*found),
+            Done::Bodies { asked, events } => {
+                self.busy.fetching = false;
+                let parcels = self.packer.fetched(&mut self.desk, asked, events);
+                self.hand_over(parcels);
+            }
+            Done::Saved => self.busy.saving = false,
+            Done::SetAside(ids) => {
+                self.busy.setting_aside = false;
+                self.desk.set_aside(ids);
+            }
+            Done::Counted { life, gaps, anchor } => self.counted(life, gaps, anchor),
+            Done::Oldest { position, received_at } => {
+                self.busy.looking_for_oldest = false;
+                self.oldest_at = Some((position, self.now()));
+                self.standing.tell_oldest(received_at);
+            }
+            Done::Changed(change, position, answer) => self.changed(*change, position, answer),
+            Done::Dead(ids, answer) => self.revive(ids, answer),
+            Done::Revived(ids, answer) => self.revived(ids, answer),
+            Done::Removed => self.asked.removed(),
+        }
     }
 
     pub(super) fn fetch(&mut self) {
-        if self.fetching {
+        if self.busy.fetching {
             return;
         }
         let asked = self.packer.missing(self.limits.page);
         if asked.is_empty() {
             return;
         }
-        self.fetching = true;
+        self.busy.fetching = true;
         let (store, ids) = (self.store.clone(), packer::ids(&asked));
         self.jobs.spawn(async move {
-            let events = patiently(|| store.events(ids.clone())).await?;
+            let events = patiently(|| store.some(ids.clone())).await?;
             Ok(Done::Bodies { asked, events })
         });
     }
 
     pub(super) fn save(&mut self, now: Moment) {
-        if self.saving || !self.desk.is_changed() {
+        if self.busy.saving || self.busy.changing {
             return;
         }
-        if now < *self.save_at.get_or_insert(now + self.limits.save_every) {
+        let limits = &self.limits;
+        let soon = self.desk.is_changed().then_some(now + limits.save_every);
+        let later = self.desk.has_moved().then_some(now + limits.save_moved_every);
+        let Some(due) = soon.or(later) else { return };
+        let at = *self.save_at.insert(self.save_at.map_or(due, |at| at.min(due)));
+        if now < at {
             return;
         }
         self.save_at = None;
-        self.saving = true;
-        let (store, row) = (self.store.clone(), self.row());
+        self.busy.saving = true;
+        let (position, ahead) = self.progress();
+        let (store, name) = (self.store.clone(), self.name.clone());
         self.jobs.spawn(async move {
-            patiently(|| store.save_consumer(row.clone())).await?;
+            patiently(|| store.save_progress(name.clone(), position, ahead.clone())).await?;
             Ok(Done::Saved)
         });
     }
 
     /// What is to be kept, and that it is.
-    fn row(&mut self) -> ConsumerRow {
-        let _it_is_kept_now = self.desk.take_changed();
-        ConsumerRow {
-            name: self.name.clone(),
-            position: EventId::new(self.desk.position()).unwrap_or_default(),
-            ahead: self.desk.ahead(),
-            filter: None,
-            webhook: None,
+    pub(super) fn progress(&mut self) -> (EventId, Vec<RangeInclusive<i64>>) {
+        self.desk.is_kept();
+        (EventId::new(self.desk.position()).unwrap_or_default(), self.desk.ahead())
+    }
+
+    pub(super) fn put_aside(&mut self) {
+        if self.busy.setting_aside || self.busy.changing {
+            return;
+        }
+        let aside = self.desk.take_aside();
+        if aside.is_empty() {
+            return;
+        }
+        self.busy.setting_aside = true;
+        let consumer = self.name.clone();
+        metrics::counter!("labeltap_consumer_dead_letters_total", "consumer" => consumer)
+            .increment(aside.len() as u64);
+        let ids: Vec<i64> = aside.iter().map(|aside| aside.id).collect();
+        let row = |aside: crate::desk::Aside| {
+            let id = EventId::new(aside.id)?;
+            let last_error = Some(aside.error).filter(|error| !error.is_empty());
+            Some(DeadRow { id, deliveries: aside.deliveries, last_error })
+        };
+        let rows: Vec<DeadRow> = aside.into_iter().filter_map(row).collect();
+        let (store, name, now) = (self.store.clone(), self.name.clone(), (self.settings.now)());
+        self.jobs.spawn(async move {
+            patiently(|| store.set_aside(name.clone(), rows.clone(), now)).await?;
+            Ok(Done::SetAside(ids))
+        });
+    }
+
+    /// When it is time to find out since when the first event that is owed waits.
+    pub(super) fn oldest_due(&self) -> Option<Moment> {
+        let lag = self.standing.lag() > 0 && !self.busy.looking_for_oldest;
+        match self.oldest_at {
+            _ if !lag => None,
+            None => Some(Moment::ZERO),
+            Some((at, _)) if at == self.desk.position() => None,
+            Some((_, when)) => Some(when + OLDEST_EVERY),
         }
     }
 
-    pub(super) fn finish(&mut self, done: Done) {
-        match done {
-            Done::Page { events, head, all } => {
-                self.reading = false;
-                self.at_end = all;
-                self.take_page(events, head);
-            }
-            Done::Bodies { asked, events } => {
-                self.fetching = false;
-                let parcels = self.packer.fetched(&mut self.desk, asked, events);
-                self.hand_over(parcels);
-            }
-            Done::Saved => self.saving = false,
-            // What we know from having read everything is the better number.
-            Done::Counted(gone) => {
-                self.gone.get_or_insert(gone);
-            }
+    /// Finds it out.
+    pub(super) fn look_for_oldest(&mut self, now: Moment) {
+        if self.oldest_due().is_none_or(|due| due > now) {
+            return;
         }
-    }
-
-    fn take_page(&mut self, events: Vec<LabelEvent>, head: Head) {
-        let last = events.last().map_or(0, |event| event.id.get());
-        let end = if self.at_end { head.last.get().max(last) } else { last };
-        let lanes = events.iter().map(|event| (event.id.get(), self.lane(event)));
-        let lanes: Vec<(i64, Lane)> = lanes.collect();
-        self.desk.page(lanes, end);
-        self.packer.keep(events);
-        if self.at_end && last <= head.last.get() {
-            // Here the desk holds all that is owed. Labels that were purged unread made
-            // the sum wrong; now it is right again.
-            let left = signed(self.desk.held() as u64) + signed(self.desk.settled());
-            self.gone = Some(signed(head.added) - left);
-        }
-    }
-
-    fn lane(&self, event: &LabelEvent) -> Lane {
-        self.lanes.hash_one((event.labeler.as_str(), event.label.uri.as_str()))
+        let position = self.desk.position();
+        self.busy.looking_for_oldest = true;
+        let store = self.store.clone();
+        let after = EventId::new(position).unwrap_or_default();
+        self.jobs.spawn(async move {
+            let received_at = patiently(|| store.received_after(after)).await?;
+            Ok(Done::Oldest { position, received_at })
+        });
     }
 
     /// Nobody is connected any more: keeps what is not kept. Reading is given up. A save
-    /// under way is overtaken by the last one, since the store writes in order.
-    pub(super) async fn leave(&mut self) -> Result<(), Trouble> {
-        let unsure = self.saving;
-        self.jobs.shutdown().await;
-        if unsure || self.desk.is_changed() {
-            let (store, row) = (self.store.clone(), self.row());
-            patiently(|| store.save_consumer(row.clone())).await?;
+    /// under way is overtaken by the last one, since the store writes in order. Whoever
+    /// wanted the consumer to be removed is to be told.
+    pub(super) async fn leave(&mut self) -> Result<Option<oneshot::Sender<()>>, Trouble> {
+        if self.asked.is_removed() {
+            return Ok(self.asked.who_removed());
         }
-        Ok(())
+        let unsure = self.busy.saving || self.busy.changing;
+        self.jobs.shutdown().await;
+        if unsure || self.desk.is_changed() || self.desk.has_moved() {
+            let (position, ahead) = self.progress();
+            let (store, name) = (self.store.clone(), self.name.clone());
+            patiently(|| store.save_progress(name.clone(), position, ahead.clone())).await?;
+        }
+        Ok(None)
+    }
+}
+
+/// The dead letters of a consumer above a position: done with, whatever else was kept.
+pub(super) async fn dead_after(
+    store: &Store,
+    name: &str,
+    position: EventId,
+) -> Result<Vec<RangeInclusive<i64>>, StoreError> {
+    let mut after = position;
+    let mut ranges = Vec::new();
+    loop {
+        let rows = store.dead(name.to_owned(), Some(after), DEAD_PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(ranges) };
+        after = last.id;
+        ranges.extend(rows.iter().map(|row| row.id.get()..=row.id.get()));
     }
 }

@@ -1,96 +1,120 @@
 //! One consumer: the hands of a [`Desk`].
 //!
-//! An actor. It hears its sockets ([`Word`]), its own requests to the store and the
-//! clock, tells the desk, and carries out what the desk says. It never waits for a socket
+//! An actor. It hears its sockets and its webhook ([`Word`]), its own requests to the store
+//! (`jobs`) and the clock, tells the desk, and carries out what the desk says. It never waits for a socket
 //! or the store while others have something to say: sockets have queues that the desk
-//! keeps from overflowing, and requests to the store run beside.
+//! keeps from overflowing, and requests to the store run beside. What the API asks for is
+//! in `asked`, the webhook in `hooked`.
 
+mod asked;
+mod filters;
+mod hooked;
 mod jobs;
+mod reading;
+mod share;
+mod sieve;
+mod word;
 
-use crate::count::{Count, signed};
-use crate::desk::{Conn, Desk, Moment, Rules};
-use crate::packer::{Packer, Parcels};
+pub(crate) use word::{Ask, Word};
+pub use word::{AskError, Change, Start};
+
+use crate::desk::{Chair, Conn, Desk, Moment, Rules};
+use crate::hook::Poster;
+use crate::packer::{Packer, Parcel, Parcels};
 use crate::patience::patiently;
 use crate::settings::{DeliverError, Limits, Settings};
-use jobs::Done;
-use label::LabelEvent;
+use crate::standing::{Numbers, Standing};
+use asked::Asked;
+use filters::Filters;
+use hooked::Hooked;
+use jobs::{Busy, Done};
+use label::Filter;
+use share::Awake;
+pub(crate) use share::Share;
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Head, Store, StoreError};
-use tokio::sync::{mpsc, watch};
+use store::{ConsumerRow, Head, Store, StoreError};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
-
-/// What a socket says. Each word stands for many events, so few are under way at once.
-#[derive(Debug)]
-pub(crate) enum Word {
-    /// A connection, and where what it should write is put.
-    Opened { conn: Conn, takes: bool, queue: mpsc::Sender<Vec<LabelEvent>> },
-    /// These were written to the socket.
-    Wrote { conn: Conn, ids: Vec<i64> },
-    /// The peer is done with these.
-    Acks { conn: Conn, ids: Vec<i64> },
-    /// The connection is gone.
-    Closed { conn: Conn },
-}
 
 /// Words heard before the desk is asked again.
 const HEARD_TOGETHER: usize = 64;
 /// A connection whose task ended without a word is found after this.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
+/// Nobody is connected and nothing is to be saved: there is no hurry.
+const NO_HURRY: Duration = Duration::from_secs(3600);
 
 /// What a consumer is started with.
 #[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) name: String,
+pub(crate) struct Begin {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
+    /// Of memory, with the other consumers.
+    pub(crate) share: Share,
+    /// Who posts; or why nobody does.
+    pub(crate) poster: Result<Poster, String>,
+    pub(crate) standing: Arc<Standing>,
     pub(crate) inbox: mpsc::Receiver<Word>,
-    /// Told how much is owed; only the default consumer's number is asked for.
-    pub(crate) count: Option<Arc<Count>>,
+}
+
+/// How a consumer ended: nobody will speak to it any more, or it was removed and somebody
+/// wants to know.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) name: String,
+    pub(crate) removed: Option<oneshot::Sender<()>>,
 }
 
 struct Consumer {
     name: String,
     store: Store,
+    settings: Settings,
     limits: Limits,
-    disable_acks: bool,
+    standing: Arc<Standing>,
+    awake: Awake,
     desk: Desk,
     packer: Packer,
+    filter: Arc<Filter>,
+    filters: Filters,
     lanes: RandomState,
     head: watch::Receiver<Head>,
-    queues: HashMap<Conn, mpsc::Sender<Vec<LabelEvent>>>,
-    /// At most one of each kind.
+    queues: HashMap<Conn, mpsc::Sender<Vec<Parcel>>>,
+    hook: Hooked,
+    asked: Asked,
     jobs: JoinSet<Result<Done, StoreError>>,
-    reading: bool,
-    fetching: bool,
-    saving: bool,
-    /// Everything up to the head was read.
-    at_end: bool,
+    busy: Busy,
+    /// Everything up to the head was read, in the pass of this number.
+    at_end: Option<u64>,
+    /// Label events ever added to the log when it ended where the desk has read to; `None`
+    /// before that was counted.
+    anchor: Option<u64>,
+    /// Labels read beyond what was there when counting began.
+    looked: u64,
     save_at: Option<Moment>,
     look_round_at: Moment,
+    /// The position whose oldest event is known, and since when it is.
+    oldest_at: Option<(i64, Moment)>,
     started: Instant,
-    count: Option<Arc<Count>>,
-    /// `gone` of [`Count`], without what left this desk. Counted beside delivery: after a
-    /// long absence that takes a while.
-    gone: Option<i64>,
 }
 
-/// Runs a consumer until its inbox is closed; then keeps what is not kept yet.
-pub(crate) async fn run(start: Start) -> Result<(), DeliverError> {
-    let name = start.name.clone();
+/// Runs a consumer until its inbox is closed or it is removed; then keeps what is not kept
+/// yet.
+pub(crate) async fn run(begin: Begin) -> Result<Ended, DeliverError> {
+    let name = begin.standing.name.clone();
     let served = async {
-        let (mut consumer, mut inbox) = open(start).await?;
+        let (mut consumer, mut inbox) = open(begin).await?;
         while consumer.turn(&mut inbox).await? {}
         consumer.leave().await
     };
-    served.await.map_err(|trouble| match trouble {
-        Trouble::Store(error) => DeliverError::Store { consumer: name, error },
-        Trouble::Panicked(error) => DeliverError::Panicked(error),
-    })
+    match served.await {
+        Ok(removed) => Ok(Ended { name, removed }),
+        Err(Trouble::Store(error)) => Err(DeliverError::Store { consumer: name, error }),
+        Err(Trouble::Panicked(error)) => Err(DeliverError::Panicked(error)),
+    }
 }
 
 /// What ends a consumer early.
@@ -105,48 +129,68 @@ impl From<StoreError> for Trouble {
     }
 }
 
-async fn open(start: Start) -> Result<(Consumer, mpsc::Receiver<Word>), StoreError> {
-    let Start { name, store, settings, limits, inbox, count } = start;
+async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreError> {
+    let Begin { store, settings, limits, share, poster, standing, inbox } = begin;
+    let name = standing.name.clone();
     let row = patiently(|| store.consumer(name.clone())).await?;
-    let mut jobs = JoinSet::new();
-    if count.is_some() {
-        jobs.spawn(jobs::count(store.clone(), row.clone()));
-    }
-    let window = settings.window.max(1);
+    let dead = patiently(|| jobs::dead_after(&store, &name, row.position)).await?;
     let rules = Rules {
-        window,
         unwritten: limits.unwritten,
         retry_timeout: settings.retry_timeout,
-        // Whoever wants a larger window pays for it.
-        held: limits.held.max(window.saturating_mul(2)),
+        held: limits.held,
         page: limits.page,
+        parked: limits.parked,
+        ranges: limits.ranges,
+        max_deliveries: settings.max_deliveries,
     };
-    let consumer = Consumer {
-        desk: Desk::new(rules, row.position.get(), row.ahead),
+    let ahead = row.ahead.iter().cloned().chain(dead).collect();
+    let mut consumer = Consumer {
+        desk: Desk::new(rules, row.position.get(), ahead),
         head: store.head(),
-        name,
         store,
-        limits,
-        disable_acks: settings.disable_acks,
+        awake: Awake::new(share),
         packer: Packer::default(),
+        filter: Arc::default(),
+        filters: Filters::default(),
         lanes: RandomState::new(),
         queues: HashMap::new(),
-        jobs,
-        reading: false,
-        fetching: false,
-        saving: false,
-        at_end: false,
+        hook: Hooked::new(&name, poster),
+        asked: Asked::default(),
+        jobs: JoinSet::new(),
+        busy: Busy::default(),
+        at_end: None,
+        anchor: None,
+        looked: 0,
         save_at: None,
         look_round_at: LOOK_ROUND,
+        oldest_at: None,
         started: Instant::now(),
-        count,
-        gone: None,
+        name,
+        settings,
+        limits,
+        standing,
     };
+    consumer.furnish(row);
+    consumer.count();
     Ok((consumer, inbox))
 }
 
 impl Consumer {
-    /// Acts, then waits for one thing to happen. False when nobody will speak any more.
+    /// Takes over what was kept: filter and webhook.
+    fn furnish(&mut self, row: ConsumerRow) {
+        let filter = row.filter.as_deref().map(|text| {
+            crate::filter::kept(text).unwrap_or_else(|| {
+                // Nothing lost: more comes than was asked for.
+                tracing::error!(consumer = self.name, "the kept filter cannot be read");
+                Filter::default()
+            })
+        });
+        self.set_filter(filter);
+        self.set_webhook(row.webhook.and_then(|url| url.parse().ok()));
+    }
+
+    /// Acts, then waits for one thing to happen. False when nobody will speak any more, or
+    /// there is nothing left to speak to.
     async fn turn(&mut self, inbox: &mut mpsc::Receiver<Word>) -> Result<bool, Trouble> {
         self.act();
         let wake = self.started + self.wake_at();
@@ -156,18 +200,19 @@ impl Consumer {
             Some(done) = self.jobs.join_next() => {
                 self.finish(done.map_err(Trouble::Panicked)??);
             }
+            word = self.hook.word() => self.hear_hook(word),
             heard = inbox.recv_many(&mut words, HEARD_TOGETHER) => {
                 for word in words {
                     self.hear(word);
                     // With many acks these take long, and others share the thread.
                     tokio::task::yield_now().await;
                 }
-                return Ok(heard > 0);
+                return Ok(heard > 0 && !self.asked.is_removed());
             }
-            Ok(()) = self.head.changed(), if self.at_end => self.at_end = false,
+            Ok(()) = self.head.changed(), if self.at_end.is_some() => self.at_end = None,
             () = tokio::time::sleep_until(wake) => {}
         }
-        Ok(true)
+        Ok(!self.asked.is_removed())
     }
 
     fn now(&self) -> Moment {
@@ -175,27 +220,58 @@ impl Consumer {
     }
 
     fn wake_at(&self) -> Moment {
-        let expiry = self.desk.expires_at().unwrap_or(Moment::MAX);
-        let save = self.save_at.filter(|_| !self.saving).unwrap_or(Moment::MAX);
-        expiry.min(save).min(self.look_round_at)
+        let now = self.now();
+        let expiry = self.desk.expires_at();
+        let save = self.save_at.filter(|_| !self.busy.saving);
+        let look = (!self.queues.is_empty()).then_some(self.look_round_at);
+        let hook = self.hook.wakes_at(now);
+        let first = [expiry, save, look, hook, self.oldest_due()].into_iter().flatten().min();
+        first.unwrap_or(now + NO_HURRY)
     }
 
     fn hear(&mut self, word: Word) {
         match word {
             Word::Opened { conn, takes, queue } => {
-                self.queues.insert(conn, queue);
-                self.desk.opened(conn, takes);
+                self.open(conn, takes.map(|filter| *filter), queue);
             }
-            Word::Wrote { conn, ids } => {
+            Word::Wrote { conn, ids, bytes } => {
+                self.packer.wrote(&mut self.desk, conn, bytes);
                 self.desk.wrote(self.now(), conn, &ids);
                 metrics::counter!("labeltap_delivered_total").increment(ids.len() as u64);
-                if self.disable_acks {
+                if self.settings.disable_acks && self.queues.contains_key(&conn) {
                     self.acks(conn, &ids);
                 }
             }
             Word::Acks { conn, ids } => self.acks(conn, &ids),
+            Word::Failed { conn, id, failure } => self.failed(conn, id, &failure),
             Word::Closed { conn } => self.close(conn),
+            Word::Ask(ask) => self.ask(ask),
         }
+    }
+
+    /// Whoever is not wanted is dropped with its queue.
+    fn open(&mut self, conn: Conn, takes: Option<Filter>, queue: mpsc::Sender<Vec<Parcel>>) {
+        if self.hook.is_open() || self.busy.removing {
+            return;
+        }
+        let number = match takes.map(|filter| self.filters.open(conn, filter)) {
+            None => None,
+            Some(Some(given)) => {
+                if given.reused {
+                    self.desk.forget(given.number);
+                }
+                Some(given.number)
+            }
+            Some(None) => {
+                // Those who have just gone still count; whoever comes back a little later
+                // finds a place.
+                tracing::warn!(consumer = self.name, "too many different filters");
+                return;
+            }
+        };
+        let window = self.settings.window.max(1);
+        self.queues.insert(conn, queue);
+        self.desk.opened(conn, Chair { filter: number, window, expires: true });
     }
 
     fn acks(&mut self, conn: Conn, ids: &[i64]) {
@@ -216,6 +292,7 @@ impl Consumer {
     fn close(&mut self, conn: Conn) {
         self.queues.remove(&conn);
         self.packer.closed(conn);
+        self.filters.close(conn);
         self.desk.closed(conn);
     }
 
@@ -227,16 +304,19 @@ impl Consumer {
             self.look_round();
         }
         // Asked here as well, so that a flood of words cannot hide that the log has grown.
-        self.at_end &= !self.head.has_changed().unwrap_or(false);
+        if self.head.has_changed().unwrap_or(false) {
+            self.at_end = None;
+        }
+        self.take_share();
         self.desk.expire(now);
+        self.tend_hook(now);
         self.send();
         self.read_on();
         self.fetch();
+        self.put_aside();
         self.save(now);
-        if let (Some(count), Some(gone)) = (&self.count, self.gone) {
-            count.set(gone + signed(self.desk.settled()));
-            count.is_counted();
-        }
+        self.tell();
+        self.look_for_oldest(now);
     }
 
     /// A socket task says when it ends, unless it panicked.
@@ -248,10 +328,22 @@ impl Consumer {
         }
     }
 
+    /// Memory is shared with those who are awake.
+    fn take_share(&mut self) {
+        let awake = !self.queues.is_empty() || self.hook.is_open();
+        if let Some(share) = self.awake.share(awake, &self.limits) {
+            self.desk.bound(share.held, share.parked);
+            self.packer.bound(share.bodies);
+        }
+    }
+
     fn send(&mut self) {
         let (parcels, again) = self.packer.pack(&mut self.desk);
         if again > 0 {
             metrics::counter!("labeltap_redelivered_total").increment(again);
+            let consumer = self.name.clone();
+            metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => consumer)
+                .increment(again);
         }
         self.hand_over(parcels);
     }
@@ -260,10 +352,20 @@ impl Consumer {
     /// take a parcel belongs to a socket that is gone.
     fn hand_over(&mut self, parcels: Parcels) {
         for (conn, parcel) in parcels {
-            let taken = self.queues.get(&conn).is_some_and(|queue| queue.try_send(parcel).is_ok());
-            if !taken {
+            let queue = self.queues.get(&conn).or_else(|| self.hook.queue(conn));
+            if queue.is_none_or(|queue| queue.try_send(parcel).is_err()) {
                 self.close(conn);
             }
         }
+    }
+
+    fn tell(&self) {
+        self.standing.tell(&Numbers {
+            position: self.desk.position(),
+            owed: self.anchor.map(|_| self.desk.owed()),
+            anchor: self.anchor.unwrap_or_default(),
+            in_flight: self.desk.in_flight(),
+            connections: self.queues.len(),
+        });
     }
 }

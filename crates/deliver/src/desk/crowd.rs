@@ -1,78 +1,128 @@
-//! The connections of one consumer: who has room for how much.
+//! The connections of one consumer: what each one takes, and who has room for how much.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use super::takers::Takers;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One connection. Never used for another one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Conn(pub(crate) u64);
 
-/// What a desk keeps to.
+/// What a connection brings along.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    /// Most events in flight per connection.
+pub(crate) struct Chair {
+    /// Its filter; `None` takes nothing, but may ack.
+    pub(crate) filter: Option<u8>,
+    /// Most events in flight.
     pub(crate) window: usize,
-    /// Most events per connection that are sent and not yet written.
-    pub(crate) unwritten: usize,
-    /// How long after it was written an event can be sent again.
-    pub(crate) retry_timeout: Duration,
-    /// Most ids held.
-    pub(crate) held: usize,
-    /// Most events read at once.
-    pub(crate) page: usize,
+    /// Whether what it does not ack in time can be sent again. A webhook has a time limit
+    /// of its own.
+    pub(crate) expires: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seat {
-    takes: bool,
+    chair: Chair,
     in_flight: usize,
     unwritten: usize,
+    /// Has enough to write, however few events that are.
+    full: bool,
 }
 
 /// Everybody connected, and those with room ordered by how little they have in flight.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    window: usize,
     unwritten: usize,
     seats: HashMap<Conn, Seat>,
-    room: BTreeSet<(usize, Conn)>,
+    /// By filter, those with room.
+    rooms: BTreeMap<Takers, BTreeSet<(usize, Conn)>>,
+    /// By filter, how many there are.
+    present: BTreeMap<Takers, usize>,
+    in_flight: usize,
 }
 
 impl Crowd {
-    pub(crate) fn new(rules: &Rules) -> Self {
-        Self {
-            window: rules.window,
-            unwritten: rules.unwritten,
-            seats: HashMap::new(),
-            room: BTreeSet::new(),
-        }
+    /// `unwritten`: most events per connection that are sent and not yet written.
+    pub(crate) fn new(unwritten: usize) -> Self {
+        let (rooms, present) = (BTreeMap::new(), BTreeMap::new());
+        Self { unwritten, seats: HashMap::new(), rooms, present, in_flight: 0 }
     }
 
-    pub(crate) fn open(&mut self, conn: Conn, takes: bool) {
-        self.seats.insert(conn, Seat { takes, ..Seat::default() });
+    pub(crate) fn open(&mut self, conn: Conn, chair: Chair) {
+        if let Some(number) = chair.filter {
+            *self.present.entry(Takers::one(number)).or_default() += 1;
+        }
+        self.seats.insert(conn, Seat { chair, in_flight: 0, unwritten: 0, full: false });
         self.change(conn, |_| ());
     }
 
     pub(crate) fn close(&mut self, conn: Conn) {
-        if let Some(seat) = self.seats.remove(&conn) {
-            self.room.remove(&(seat.in_flight, conn));
+        self.leave_room(conn);
+        let Some(seat) = self.seats.remove(&conn) else { return };
+        self.in_flight -= seat.in_flight;
+        let Some(one) = seat.chair.filter.map(Takers::one) else { return };
+        if let Some(count) = self.present.get_mut(&one) {
+            *count -= 1;
+            if *count == 0 {
+                self.present.remove(&one);
+            }
         }
     }
 
-    pub(crate) fn has_room(&self) -> bool {
-        !self.room.is_empty()
+    /// Nothing is in flight any more; what is not yet written still is not.
+    pub(crate) fn forget_flights(&mut self) {
+        for conn in self.seats.keys().copied().collect::<Vec<_>>() {
+            self.change(conn, |seat| seat.in_flight = 0);
+        }
+        self.in_flight = 0;
     }
 
-    /// The one with the least in flight; only if there is no other, the one to avoid: a
-    /// peer that did not ack an event is not the first to be asked again.
-    pub(crate) fn pick(&self, avoid: Option<Conn>) -> Option<Conn> {
-        let mut order = self.room.iter().map(|(_, conn)| *conn);
-        let first = order.next()?;
-        if Some(first) == avoid { Some(order.next().unwrap_or(first)) } else { Some(first) }
+    /// Another window for this connection.
+    pub(crate) fn set_window(&mut self, conn: Conn, window: usize) {
+        self.change(conn, |seat| seat.chair.window = window);
+    }
+
+    /// Whether this connection has enough to write.
+    pub(crate) fn set_full(&mut self, conn: Conn, full: bool) {
+        self.change(conn, |seat| seat.full = full);
+    }
+
+    /// The filters of everybody.
+    pub(crate) fn present(&self) -> Takers {
+        joined(self.present.keys())
+    }
+
+    /// The filters of those with room.
+    pub(crate) fn with_room(&self) -> Takers {
+        joined(self.rooms.keys())
+    }
+
+    /// How many events are in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// How many events this connection has in flight.
+    pub(crate) fn in_flight_of(&self, conn: Conn) -> usize {
+        self.seats.get(&conn).map_or(0, |seat| seat.in_flight)
+    }
+
+    pub(crate) fn expires(&self, conn: Conn) -> bool {
+        self.seats.get(&conn).is_some_and(|seat| seat.chair.expires)
+    }
+
+    /// Of those that take it, the one with the least in flight; only if there is no other,
+    /// the one to avoid: a peer that did not ack an event is not the first to be asked again.
+    pub(crate) fn pick(&self, takers: Takers, avoid: Option<Conn>) -> Option<Conn> {
+        let fits = self.rooms.iter().filter(|(one, _)| one.meet(takers));
+        // Of each filter the first two, since one of them may be the one to avoid.
+        let first = fits.flat_map(|(_, room)| room.iter().take(2));
+        let order = |(in_flight, conn): &&(usize, Conn)| (Some(*conn) == avoid, *in_flight, *conn);
+        first.min_by_key(order).map(|(_, conn)| *conn)
     }
 
     /// One more in flight.
     pub(crate) fn lent(&mut self, conn: Conn) {
+        self.in_flight += 1;
         self.change(conn, |seat| {
             seat.in_flight += 1;
             seat.unwritten += 1;
@@ -81,8 +131,12 @@ impl Crowd {
 
     /// One less in flight.
     pub(crate) fn landed(&mut self, conn: Option<Conn>) {
-        if let Some(conn) = conn {
-            self.change(conn, |seat| seat.in_flight = seat.in_flight.saturating_sub(1));
+        if let Some(conn) = conn
+            && let Some(seat) = self.seats.get(&conn)
+            && seat.in_flight > 0
+        {
+            self.in_flight -= 1;
+            self.change(conn, |seat| seat.in_flight -= 1);
         }
     }
 
@@ -91,18 +145,33 @@ impl Crowd {
         self.change(conn, |seat| seat.unwritten = seat.unwritten.saturating_sub(count));
     }
 
-    /// Keeps `room` true. A connection that is gone has nothing to change.
+    /// Keeps `rooms` true. A connection that is gone has nothing to change.
     fn change(&mut self, conn: Conn, change: impl FnOnce(&mut Seat)) {
+        self.leave_room(conn);
         let Some(seat) = self.seats.get_mut(&conn) else { return };
-        self.room.remove(&(seat.in_flight, conn));
         change(seat);
-        if seat.takes && seat.in_flight < self.window && seat.unwritten < self.unwritten {
-            self.room.insert((seat.in_flight, conn));
+        let has_room =
+            !seat.full && seat.in_flight < seat.chair.window && seat.unwritten < self.unwritten;
+        if let (true, Some(number)) = (has_room, seat.chair.filter) {
+            let room = self.rooms.entry(Takers::one(number)).or_default();
+            room.insert((seat.in_flight, conn));
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn in_flight(&self, conn: Conn) -> usize {
-        self.seats.get(&conn).map_or(0, |seat| seat.in_flight)
+    fn leave_room(&mut self, conn: Conn) {
+        let Some(seat) = self.seats.get(&conn) else { return };
+        let Some(one) = seat.chair.filter.map(Takers::one) else { return };
+        if let Some(room) = self.rooms.get_mut(&one) {
+            room.remove(&(seat.in_flight, conn));
+            if room.is_empty() {
+                self.rooms.remove(&one);
+            }
+        }
     }
+}
+
+fn joined<'a>(each: impl Iterator<Item = &'a Takers>) -> Takers {
+    let mut all = Takers::NOBODY;
+    each.for_each(|one| all.join(*one));
+    all
 }

@@ -1,86 +1,79 @@
-//! What a desk keeps across restarts: a position, and what is acked ahead of it.
-//!
-//! Everything up to `read` is either held or done, so nothing else has to be remembered:
-//! what is done are the gaps between held ids, ids that no event has included. There are
-//! never more gaps than held ids, so what is kept is bounded too.
+//! What a desk keeps across restarts: a position, and what is done ahead of it. What is
+//! held or left in the log is in neither, so it is owed again.
 
-use super::{Crowd, Desk, Rules};
+use super::crowd::Crowd;
+use super::reading::Pass;
+use super::{Desk, Done, Ready, Rules};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 impl Desk {
     /// A desk that goes on where another one stopped.
     pub(crate) fn new(rules: Rules, position: i64, ahead: Vec<RangeInclusive<i64>>) -> Self {
-        let mut desk = Self {
+        let done = Done::new(position, ahead);
+        Self {
             rules,
-            read: 0,
-            skip: ahead.into_iter().filter(|range| *range.end() > position).collect(),
+            pass: Pass::new(&done),
+            done,
             held: BTreeMap::new(),
-            tails: HashMap::new(),
-            ready: BTreeSet::new(),
+            lanes: HashMap::new(),
+            ready: Ready::default(),
             written: BTreeSet::new(),
-            crowd: Crowd::new(&rules),
-            settled: 0,
+            resting: BTreeSet::new(),
+            aside: Vec::new(),
+            crowd: Crowd::new(rules.unwritten),
+            careful: false,
             changed: false,
-        };
-        desk.read_to(position);
-        desk
-    }
-
-    /// Marks everything up to `id` as read, and jumps over what is known to be done.
-    pub(super) fn read_to(&mut self, id: i64) {
-        self.read = self.read.max(id);
-        while let Some(range) = self.skip.front() {
-            if *range.start() > self.read + 1 {
-                return;
-            }
-            self.read = self.read.max(*range.end());
-            self.skip.pop_front();
+            moved: false,
         }
     }
 
-    /// Where to read on.
-    pub(crate) fn read(&self) -> i64 {
-        self.read
+    /// Begins again after this id, for the same connections. Nothing is in flight then: an
+    /// ack of what was sent before counts only once it has been sent again.
+    pub(crate) fn begin_after(&mut self, position: i64) {
+        self.done = Done::new(position, []);
+        let generation = self.pass.generation;
+        self.pass = Pass::new(&self.done);
+        self.pass.generation = generation + 1;
+        self.held.clear();
+        self.lanes.clear();
+        self.ready.clear();
+        self.written.clear();
+        self.resting.clear();
+        self.aside.clear();
+        self.crowd.forget_flights();
+        self.changed = true;
     }
 
-    /// Read and not acked.
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    /// How many events have left this desk.
-    pub(crate) fn settled(&self) -> u64 {
-        self.settled
+    /// Other bounds from now on.
+    pub(crate) fn bound(&mut self, held: usize, parked: usize) {
+        self.rules.held = held;
+        self.rules.parked = parked;
     }
 
     /// Every event up to here is acked or passed over.
     pub(crate) fn position(&self) -> i64 {
-        self.held.first_key_value().map_or(self.read, |(first, _)| first - 1)
+        self.done.position()
     }
 
     /// What is done above the position: disjoint, ascending.
     pub(crate) fn ahead(&self) -> Vec<RangeInclusive<i64>> {
-        let mut ranges = Vec::new();
-        let mut last = self.position();
-        let end = self.read + 1;
-        for id in self.held.keys().copied().chain((!self.held.is_empty()).then_some(end)) {
-            if id > last + 1 {
-                ranges.push(last + 1..=id - 1);
-            }
-            last = id;
-        }
-        ranges.extend(self.skip.iter().cloned());
-        ranges
+        self.done.ahead()
     }
 
-    /// Whether there is something to keep that was not there at the last call.
-    pub(crate) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-
-    /// Whether [`Desk::take_changed`] would say so.
+    /// Whether an event left since all was kept. It would be sent again after a crash.
     pub(crate) fn is_changed(&self) -> bool {
         self.changed
+    }
+
+    /// Whether something was passed over since all was kept. That can be found out again.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// All of it is being kept.
+    pub(crate) fn is_kept(&mut self) {
+        self.changed = false;
+        self.moved = false;
     }
 }

@@ -2,33 +2,51 @@
 //!
 //! A [`Desk`] is told what happened (a page of the log was read, a connection came or
 //! went, an event was written or acked, time passed) and says what to do next: which
-//! event to send to whom ([`Desk::next`]), whether to read on ([`Desk::wants`]) and what
-//! to keep ([`Desk::position`], [`Desk::ahead`]). `consumer` carries it out. The desk
-//! knows ids and lanes only; bodies are the shelf's business.
+//! event to send to whom ([`Desk::next`]), what to read on ([`Desk::wants`]), what to set
+//! aside ([`Desk::take_aside`]) and what to keep ([`Desk::position`], [`Desk::ahead`]).
+//! `consumer` carries it out. The desk knows ids and lanes only; bodies are the shelf's
+//! business, and what a filter takes is the sieve's.
 //!
 //! ```text
 //!  page read          lane's turn          next()              ack
 //!  ─────────▶ Behind ────────────▶ Ready ──────────▶ Flying ─────────▶ settled
-//!                                    ▲  └── ack (late) ─┼──────────────────▲
-//!                                    └── closed, expired ┘
+//!      │                            ▲ ▲  └── ack (late) ─┼─────────────────▲ ▲
+//!      ▼                            │ └─ closed, expired ┤ failed            │
+//!  left in the log                  └──── Resting ◀──────┘──▶ Aside ─ kept ──┘
 //! ```
+//!
+//! What is read is held, passed over (the consumer's filter leaves it out), or left in the
+//! log for a later pass (`reading`): because nobody connected takes it, or because its lane
+//! is deep. So a lane that stands still costs the others nothing, and memory has a bound.
 //!
 //! Promises, all checked against a model in `model`: an event is sent until it is acked,
 //! and not after; within a lane the next is not sent before the one before it is acked; no
-//! connection has more in flight than the window; no more ids are held than the rules
-//! allow; a desk made again from what was kept owes exactly what was not acked.
+//! connection is sent what it does not take, or has more in flight than its window; no more
+//! is held than the rules allow; a desk made again from what was kept owes exactly what was
+//! not acked.
 
+mod aside;
 mod crowd;
+mod done;
 mod kept;
 #[cfg(test)]
 mod model;
+mod reading;
+mod ready;
+mod takers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aside::Aside;
+pub(crate) use crowd::{Chair, Conn};
+pub(crate) use reading::{Page, Seen, Wanted};
+pub(crate) use takers::{MOST_FILTERS, Takers};
+
 use crowd::Crowd;
-pub(crate) use crowd::{Conn, Rules};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::ops::RangeInclusive;
+use done::Done;
+use reading::Pass;
+use ready::Ready;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Time since the consumer started. Passed in, so tests can move it by hand.
@@ -38,31 +56,53 @@ pub(crate) type Moment = Duration;
 /// may fall together by chance; then they wait for each other, and nothing else happens.
 pub(crate) type Lane = u64;
 
+/// What a desk keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Most events per connection that are sent and not yet written.
+    pub(crate) unwritten: usize,
+    /// How long after it was written an event can be sent again.
+    pub(crate) retry_timeout: Duration,
+    /// Most ids held beyond those in flight.
+    pub(crate) held: usize,
+    /// Most events read at once.
+    pub(crate) page: usize,
+    /// Most lanes remembered as waiting for something that was left in the log.
+    pub(crate) parked: usize,
+    /// Most ranges of events done ahead of the position.
+    pub(crate) ranges: usize,
+    /// After so many deliveries without an ack an event is set aside.
+    pub(crate) max_deliveries: Option<u32>,
+}
+
 /// What a consumer still owes to its connections, and to whom it lent what.
 #[derive(Debug)]
 pub(crate) struct Desk {
     rules: Rules,
-    /// Every event up to here was read, and is held if it is owed.
-    read: i64,
-    /// Acked in an earlier life, above `read`: ascending, disjoint.
-    skip: VecDeque<RangeInclusive<i64>>,
-    /// Read and not acked.
+    done: Done,
+    pass: Pass,
+    /// Read, and neither done nor left in the log.
     held: BTreeMap<i64, Held>,
-    /// The last held event of each lane.
-    tails: HashMap<Lane, i64>,
-    /// What could be sent now. The lowest id goes first, so what comes back goes first.
-    ready: BTreeSet<i64>,
-    /// What was written, and when.
+    /// The held events of each lane that has some.
+    lanes: HashMap<Lane, Queue>,
+    ready: Ready,
+    /// What was written and can expire, and when it was written.
     written: BTreeSet<(Moment, i64)>,
+    /// What failed and can be tried again, and when.
+    resting: BTreeSet<(Moment, i64)>,
+    aside: Vec<Aside>,
     crowd: Crowd,
-    /// How many events have left, ever.
-    settled: u64,
+    careful: bool,
+    /// An event left since this was asked for.
     changed: bool,
+    /// The position moved by what was passed over.
+    moved: bool,
 }
 
 #[derive(Debug)]
 struct Held {
     lane: Lane,
+    takers: Takers,
     /// The event behind this one in its lane.
     next: Option<i64>,
     stage: Stage,
@@ -70,6 +110,15 @@ struct Held {
     owner: Option<Conn>,
     /// It was sent to one connection and then to another: now only the owner's ack counts.
     fenced: bool,
+    /// How often it was written to somebody.
+    deliveries: u32,
+}
+
+/// A lane's held events: a list through [`Held::next`].
+#[derive(Debug, Clone, Copy)]
+struct Queue {
+    last: i64,
+    count: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +130,10 @@ enum Stage {
     /// Given to its owner; written to the socket at this moment, or not yet. What is not
     /// written does not expire: the socket has a limit of its own for that.
     Flying(Option<Moment>),
+    /// Its owner failed with it; to be tried again at this moment.
+    Resting(Moment),
+    /// On its way to the dead letters.
+    Aside,
 }
 
 /// An event to be sent.
@@ -90,6 +143,8 @@ pub(crate) struct Sending {
     pub(crate) conn: Conn,
     /// What.
     pub(crate) id: i64,
+    /// The how-manieth delivery this will be, from 1.
+    pub(crate) attempt: u32,
     /// Whether it was sent before.
     pub(crate) again: bool,
 }
@@ -105,6 +160,8 @@ pub(crate) enum Ignored {
     NotSent,
     /// It has been sent again elsewhere.
     NotOwner,
+    /// It was sent too often, and is a dead letter now.
+    SetAside,
 }
 
 impl Ignored {
@@ -115,73 +172,56 @@ impl Ignored {
             Self::Unknown => "unknown-id",
             Self::NotSent => "not-sent",
             Self::NotOwner => "not-owner",
+            Self::SetAside => "set-aside",
         }
     }
 }
 
 impl Desk {
-    /// A connection of this consumer. One that takes nothing may still ack.
-    pub(crate) fn opened(&mut self, conn: Conn, takes: bool) {
-        self.crowd.open(conn, takes);
+    /// A connection of this consumer. When it is the first with its filter, what was left
+    /// in the log is looked through again: it may be for this one.
+    pub(crate) fn opened(&mut self, conn: Conn, chair: Chair) {
+        let before = self.crowd.present();
+        self.crowd.open(conn, chair);
+        if let Some(one) = chair.filter.map(Takers::one).filter(|one| !one.meet(before)) {
+            self.look_for(one);
+        }
     }
 
     /// A connection is gone: what it had goes back, to be sent to others at once.
     pub(crate) fn closed(&mut self, conn: Conn) {
         self.crowd.close(conn);
-        for (id, held) in &mut self.held {
-            if let (true, Stage::Flying(since)) = (held.owner == Some(conn), held.stage) {
-                if let Some(since) = since {
-                    self.written.remove(&(since, *id));
-                }
-                held.stage = Stage::Ready;
-                self.ready.insert(*id);
-            }
+        let had = self.held.iter().filter(|(_, held)| held.owner == Some(conn));
+        for id in had.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.give_back(id, "the connection was lost");
         }
-    }
-
-    /// The log's events after what was read, in order. `end`: the log is read up to here
-    /// at least, whatever the last of these events is.
-    pub(crate) fn page(&mut self, events: impl IntoIterator<Item = (i64, Lane)>, end: i64) {
-        for (id, lane) in events {
-            if id > self.read {
-                self.read_to(id - 1);
-                if id > self.read {
-                    self.hold(id, lane);
-                    self.read_to(id);
-                }
-            }
-        }
-        self.read_to(end);
-    }
-
-    fn hold(&mut self, id: i64, lane: Lane) {
-        let before = self.tails.insert(lane, id).and_then(|tail| self.held.get_mut(&tail));
-        let stage = match before {
-            Some(before) => {
-                before.next = Some(id);
-                Stage::Behind
-            }
-            None => {
-                self.ready.insert(id);
-                Stage::Ready
-            }
-        };
-        self.held.insert(id, Held { lane, next: None, stage, owner: None, fenced: false });
     }
 
     /// The next event to send, which is then in flight; `None` when there is none or no
     /// connection has room.
     pub(crate) fn next(&mut self) -> Option<Sending> {
-        let id = *self.ready.first()?;
+        let id = self.choose()?;
         let held = self.held.get_mut(&id)?;
-        let conn = self.crowd.pick(held.owner)?;
-        self.ready.pop_first();
+        let conn = self.crowd.pick(held.takers, held.owner)?;
+        self.ready.remove(held.takers, id);
         let again = held.owner.is_some();
         held.fenced |= held.owner.is_some_and(|owner| owner != conn);
         held.owner = Some(conn);
         held.stage = Stage::Flying(None);
         self.crowd.lent(conn);
-        Some(Sending { conn, id, again })
+        Some(Sending { conn, id, attempt: held.deliveries.saturating_add(1), again })
+    }
+
+    /// The lowest that somebody with room takes, since what comes back goes first. Whoever
+    /// is to be careful tries what was delivered least often: if nothing gets through, the
+    /// fault may be that of the events that were tried.
+    fn choose(&self) -> Option<i64> {
+        let wanted = self.crowd.with_room();
+        if self.careful {
+            self.ready.ids(wanted).min_by_key(|id| (self.deliveries(*id), *id))
+        } else {
+            self.ready.first(wanted)
+        }
     }
 
     /// Whether this event is in flight to this connection, and not yet written.
@@ -193,12 +233,16 @@ impl Desk {
     /// These were written to the connection's socket. From now on they may expire.
     pub(crate) fn wrote(&mut self, now: Moment, conn: Conn, ids: &[i64]) {
         self.crowd.wrote(conn, ids.len());
+        let expires = self.crowd.expires(conn);
         for id in ids {
-            if self.awaits(conn, *id) {
-                if let Some(held) = self.held.get_mut(id) {
-                    held.stage = Stage::Flying(Some(now));
+            if self.awaits(conn, *id)
+                && let Some(held) = self.held.get_mut(id)
+            {
+                held.stage = Stage::Flying(Some(now));
+                held.deliveries = held.deliveries.saturating_add(1);
+                if expires {
+                    self.written.insert((now, *id));
                 }
-                self.written.insert((now, *id));
             }
         }
     }
@@ -212,24 +256,69 @@ impl Desk {
         self.crowd.wrote(conn, 1);
     }
 
-    /// What was written and not acked for too long can be sent again.
+    /// What was written and not acked for too long can be sent again, and what failed can
+    /// when it has rested.
     pub(crate) fn expire(&mut self, now: Moment) {
-        while let Some((since, id)) = self.written.first().copied() {
-            if since.saturating_add(self.rules.retry_timeout) > now {
-                return;
-            }
-            self.written.pop_first();
-            if let Some(held) = self.held.get_mut(&id) {
-                held.stage = Stage::Ready;
-                self.ready.insert(id);
-                self.crowd.landed(held.owner);
-            }
+        while let Some((since, id)) = self.written.first().copied()
+            && since.saturating_add(self.rules.retry_timeout) <= now
+        {
+            self.give_back(id, "it was not acked in time");
+        }
+        while let Some((until, id)) = self.resting.first().copied()
+            && until <= now
+        {
+            self.give_back(id, "");
         }
     }
 
     /// When [`Desk::expire`] will have something to do.
     pub(crate) fn expires_at(&self) -> Option<Moment> {
-        self.written.first().map(|(since, _)| since.saturating_add(self.rules.retry_timeout))
+        let written = self.written.first();
+        let expires = written.map(|(since, _)| since.saturating_add(self.rules.retry_timeout));
+        let rested = self.resting.first().map(|(until, _)| *until);
+        expires.into_iter().chain(rested).min()
+    }
+
+    /// The connection could not deliver this, and says why. It is tried again at `retry`.
+    pub(crate) fn failed(&mut self, conn: Conn, id: i64, retry: Moment, why: &str) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        if held.owner != Some(conn) || !matches!(held.stage, Stage::Flying(_)) {
+            return;
+        }
+        if !self.give_back(id, why) {
+            return;
+        }
+        if let Some(held) = self.held.get_mut(&id) {
+            held.stage = Stage::Resting(retry);
+            self.ready.remove(held.takers, id);
+            self.resting.insert((retry, id));
+        }
+    }
+
+    /// How often an event that is held was delivered.
+    pub(crate) fn deliveries(&self, id: i64) -> u32 {
+        self.held.get(&id).map_or(0, |held| held.deliveries)
+    }
+
+    /// Another window for this connection, and whether it is to be tried with care.
+    pub(crate) fn set_window(&mut self, conn: Conn, window: usize, careful: bool) {
+        self.crowd.set_window(conn, window);
+        self.careful = careful;
+    }
+
+    /// Whether this connection has enough to write, in bytes. Then it is sent nothing.
+    pub(crate) fn set_full(&mut self, conn: Conn, full: bool) {
+        self.crowd.set_full(conn, full);
+    }
+
+    /// How many events are in flight: to everybody, and to one connection.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.crowd.in_flight()
+    }
+
+    /// See [`Desk::in_flight`].
+    pub(crate) fn in_flight_of(&self, conn: Conn) -> usize {
+        self.crowd.in_flight_of(conn)
     }
 
     /// A connection says it is done with an event.
@@ -238,47 +327,72 @@ impl Desk {
     /// only its new owner.
     pub(crate) fn ack(&mut self, conn: Conn, id: i64) -> Result<(), Ignored> {
         let Some(held) = self.held.get(&id) else {
-            let known = (1..=self.read).contains(&id);
-            return Err(if known { Ignored::Repeated } else { Ignored::Unknown });
+            return Err(match id {
+                _ if id < 1 || id > self.pass.frontier => Ignored::Unknown,
+                _ if self.done.contains(id) => Ignored::Repeated,
+                _ => Ignored::NotSent,
+            });
         };
-        match held.owner {
-            None => Err(Ignored::NotSent),
-            Some(owner) if held.fenced && owner != conn => Err(Ignored::NotOwner),
-            Some(_) => {
+        match (held.owner, held.stage) {
+            (None, _) => Err(Ignored::NotSent),
+            (_, Stage::Aside) => Err(Ignored::SetAside),
+            (Some(owner), _) if held.fenced && owner != conn => Err(Ignored::NotOwner),
+            (Some(_), _) => {
                 self.settle(id);
                 Ok(())
             }
         }
     }
 
+    /// Takes an event from its owner: it can be sent again, or was sent too often. Whether
+    /// the former.
+    fn give_back(&mut self, id: i64, why: &str) -> bool {
+        let Some(held) = self.held.get_mut(&id) else { return false };
+        match held.stage {
+            Stage::Flying(since) => {
+                if let Some(since) = since {
+                    self.written.remove(&(since, id));
+                }
+                self.crowd.landed(held.owner);
+                if self.rules.max_deliveries.is_some_and(|most| held.deliveries >= most) {
+                    held.stage = Stage::Aside;
+                    let (deliveries, error) = (held.deliveries, why.to_owned());
+                    self.aside.push(Aside { id, deliveries, error });
+                    return false;
+                }
+            }
+            Stage::Resting(until) => {
+                self.resting.remove(&(until, id));
+            }
+            Stage::Behind | Stage::Ready | Stage::Aside => return false,
+        }
+        held.stage = Stage::Ready;
+        self.ready.insert(held.takers, id);
+        true
+    }
+
     /// Takes the first event of a lane away; the one behind it has its turn.
     fn settle(&mut self, id: i64) {
         let Some(held) = self.held.remove(&id) else { return };
-        self.ready.remove(&id);
-        if let Stage::Flying(since) = held.stage {
-            if let Some(since) = since {
-                self.written.remove(&(since, id));
+        self.ready.remove(held.takers, id);
+        match held.stage {
+            Stage::Flying(since) => {
+                if let Some(since) = since {
+                    self.written.remove(&(since, id));
+                }
+                self.crowd.landed(held.owner);
             }
-            self.crowd.landed(held.owner);
+            Stage::Resting(until) => {
+                self.resting.remove(&(until, id));
+            }
+            Stage::Behind | Stage::Ready | Stage::Aside => {}
         }
-        match held.next.and_then(|next| Some((next, self.held.get_mut(&next)?))) {
-            Some((next, behind)) => {
-                behind.stage = Stage::Ready;
-                self.ready.insert(next);
-            }
-            None => {
-                self.tails.remove(&held.lane);
-            }
+        if let Some((next, behind)) = held.next.and_then(|id| Some((id, self.held.get_mut(&id)?))) {
+            behind.stage = Stage::Ready;
+            self.ready.insert(behind.takers, next);
         }
-        self.settled += 1;
+        self.leave_lane(held.lane, 1);
+        self.done.insert(id..=id);
         self.changed = true;
-    }
-
-    /// How many events to read on with, if any: somebody has room, little is ready, and
-    /// there is space to hold more.
-    pub(crate) fn wants(&self) -> Option<usize> {
-        let space = self.rules.held.saturating_sub(self.held.len());
-        let wanted = space > 0 && self.ready.len() < self.rules.page / 2 + 1;
-        (wanted && self.crowd.has_room()).then(|| space.min(self.rules.page))
     }
 }

@@ -64,6 +64,11 @@ impl Health {
         most.saturating_sub(in_flight)
     }
 
+    /// Whether nothing seems to get through, so that single requests find out.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down_until.is_some()
+    }
+
     /// When there will be more room by time alone, if so.
     pub(crate) fn opens_at(&self, now: Moment) -> Option<Moment> {
         Some(self.closed_until()).filter(|opens| now < *opens)

@@ -7,8 +7,10 @@
 mod failure;
 mod health;
 mod post;
+mod run;
 mod sign;
 
 pub(crate) use failure::Failure;
 pub(crate) use health::{Health, MOST, wait};
-pub(crate) use post::{Hook, Limits, Poster, PosterError};
+pub(crate) use post::{Hook, Limits, Poster};
+pub(crate) use run::run;

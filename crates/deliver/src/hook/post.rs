@@ -64,6 +64,13 @@ pub(crate) struct Hook {
     pub(crate) secret: Option<String>,
 }
 
+impl Hook {
+    /// The URL as it may be shown: without user and password.
+    pub(crate) fn shown(&self) -> String {
+        bare(&self.url).into()
+    }
+}
+
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (password, secret) = (self.password.is_some(), self.secret.is_some());

@@ -1,16 +1,24 @@
 //! A desk and its packer together, with bodies and fetches that take their time.
 
 use super::*;
-use crate::desk::{Moment, Rules};
-use label::{Did, Epoch, Label, Millis, Parts, Seq, Verdict};
+use crate::desk::{Chair, Moment, Page, Rules, Seen, Takers};
+use label::{Did, Epoch, Label, LabelEvent, Millis, Parts, Seq, Verdict};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-const RULES: Rules =
-    Rules { window: 3, unwritten: 2, retry_timeout: Duration::from_secs(10), held: 8, page: 4 };
+const RULES: Rules = Rules {
+    unwritten: 2,
+    retry_timeout: Duration::from_secs(10),
+    held: 8,
+    page: 4,
+    parked: 100,
+    ranges: 100,
+    max_deliveries: None,
+};
+const CHAIR: Chair = Chair { filter: Some(0), window: 3, expires: true };
 
-pub(crate) fn body(id: i64) -> LabelEvent {
+pub(crate) fn body(id: i64) -> Event {
     let labeler = Did::parse("did:web:labeler.test").unwrap();
     let parts = Parts {
         src: labeler.clone(),
@@ -22,7 +30,7 @@ pub(crate) fn body(id: i64) -> LabelEvent {
         exp: None,
         sig: vec![7; 64],
     };
-    LabelEvent {
+    Event::Label(LabelEvent {
         id: EventId::new(id).unwrap(),
         labeler,
         epoch: Epoch::FIRST,
@@ -33,30 +41,43 @@ pub(crate) fn body(id: i64) -> LabelEvent {
         verdict: Verdict::Verified,
         label: Label::vouched(parts),
         raw: None,
-    }
+    })
+}
+
+/// These events were read, each with its lane.
+fn page(desk: &mut Desk, events: &[(i64, u64)], end: i64) -> Vec<i64> {
+    let takers = Takers::one(0);
+    let seen = events.iter().map(|(id, lane)| Seen { id: *id, lane: *lane, takers, taken: true });
+    let seen = seen.collect();
+    let generation = desk.generation();
+    desk.page(&Page { generation, seen, end, all: true, ..Page::default() })
+}
+
+fn parcel(id: i64) -> Parcel {
+    Parcel { event: body(id), attempt: 1 }
 }
 
 #[test]
 fn two_closes_during_one_slow_fetch_lose_nothing() {
     let mut desk = Desk::new(RULES, 0, Vec::new());
     let mut packer = Packer::default();
-    desk.page([(1, 1), (2, 2)], 2);
-    packer.keep(vec![body(1)]);
-    desk.opened(Conn(1), true);
+    desk.opened(Conn(1), CHAIR);
+    page(&mut desk, &[(1, 1), (2, 2)], 2);
+    packer.keep([body(1)]);
     // 2 has no body on the shelf. While it is fetched, all go over to others, twice.
-    assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [body(1)]);
+    assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [parcel(1)]);
     let slow = packer.missing(4);
     for next in [2, 3] {
         packer.closed(Conn(next - 1));
         desk.closed(Conn(next - 1));
-        desk.opened(Conn(next), true);
+        desk.opened(Conn(next), CHAIR);
         assert!(packer.pack(&mut desk).0.is_empty());
     }
     assert!(packer.fetched(&mut desk, slow, vec![body(2)]).is_empty());
     let asked = packer.missing(4);
     let parcels = packer.fetched(&mut desk, asked, vec![body(1), body(2)]);
-    assert_eq!(parcels.get(&Conn(3)), Some(&vec![body(1), body(2)]));
-    assert_eq!((desk.settled(), desk.position()), (0, 0), "nobody has acked");
+    assert_eq!(parcels.get(&Conn(3)), Some(&vec![parcel(1), parcel(2)]));
+    assert_eq!((desk.owed(), desk.position()), (2, 0), "nobody has acked");
 }
 
 #[derive(Debug, Clone)]
@@ -147,7 +168,7 @@ impl Model {
             Step::Open => {
                 self.conns += 1;
                 self.open.insert(Conn(self.conns), Default::default());
-                self.desk.opened(Conn(self.conns), true);
+                self.desk.opened(Conn(self.conns), CHAIR);
             }
             Step::Close(which) => {
                 if let Some(conn) = self.one(which) {
@@ -183,25 +204,26 @@ impl Model {
     }
 
     fn read(&mut self) {
-        let Some(limit) = self.desk.wants() else { return };
-        let page: Vec<(i64, u64)> = self
+        let Some(wanted) = self.desk.wants() else { return };
+        let events: Vec<(i64, u64)> = self
             .log
-            .range(self.desk.read() + 1..)
-            .take(limit)
+            .range(wanted.after + 1..)
+            .take_while(|(id, _)| **id <= wanted.until)
+            .take(wanted.events)
             .map(|(id, lane)| (*id, *lane))
             .collect();
-        let end = if page.len() < limit { self.last } else { page.last().unwrap().0 };
+        let all = events.len() < wanted.events;
+        let end = if all { self.last.min(wanted.until) } else { events.last().unwrap().0 };
+        let kept = page(&mut self.desk, &events, end);
         // Every third is let go by the shelf at once.
-        let kept = page.iter().filter(|(id, _)| id % 3 != 0).map(|(id, _)| body(*id)).collect();
-        self.desk.page(page, end);
-        self.packer.keep(kept);
+        self.packer.keep(kept.into_iter().filter(|id| id % 3 != 0).map(body));
     }
 
     fn hand_over(&mut self, parcels: Parcels) {
         for (conn, parcel) in parcels {
             let (queue, _) = self.open.get_mut(&conn).expect("handed to one that is gone");
-            for event in parcel {
-                let id = event.id.get();
+            for Parcel { event, .. } in parcel {
+                let id = event.id().get();
                 assert!(self.desk.awaits(conn, id), "{id} was handed over twice");
                 queue.push_back(id);
             }
@@ -223,6 +245,7 @@ impl Model {
         let (queue, sent) = self.open.get_mut(&conn).unwrap();
         let ids: Vec<i64> = queue.drain(..).collect();
         sent.extend(&ids);
+        self.packer.wrote(&mut self.desk, conn, usize::MAX);
         self.desk.wrote(self.now, conn, &ids);
     }
 
@@ -238,7 +261,7 @@ impl Model {
     /// Whatever has left the desk was acked, or is no more.
     fn check(&self) {
         let (position, ahead) = (self.desk.position(), self.desk.ahead());
-        for id in 1..=self.desk.read() {
+        for id in 1..=self.desk.frontier() {
             let done = id <= position || ahead.iter().any(|range| range.contains(&id));
             let may_be = self.acked.contains(&id) || self.purged.contains(&id);
             assert!(may_be || !done, "{id} was settled, and nobody has acked it");
@@ -273,4 +296,25 @@ proptest! {
         }
         model.finish();
     }
+}
+
+#[test]
+fn whoever_does_not_read_is_handed_little() {
+    let large = |id| match body(id) {
+        Event::Label(event) => Event::Label(LabelEvent { raw: Some(vec![7; 60_000]), ..event }),
+        other => other,
+    };
+    let mut desk = Desk::new(Rules { unwritten: 100, held: 100, page: 100, ..RULES }, 0, vec![]);
+    let mut packer = Packer::default();
+    desk.opened(Conn(1), Chair { window: 100, ..CHAIR });
+    let events: Vec<(i64, u64)> = (1..=10).map(|id| (id, id as u64)).collect();
+    page(&mut desk, &events, 10);
+    packer.keep((1..=10).map(large));
+    let (parcels, _) = packer.pack(&mut desk);
+    assert_eq!(parcels[&Conn(1)].len(), 3, "two of 60 kB, and one on top");
+    assert!(packer.pack(&mut desk).0.is_empty(), "it has no room");
+    let bytes = parcels[&Conn(1)].iter().map(|parcel| parcel.event.weight()).sum();
+    packer.wrote(&mut desk, Conn(1), bytes);
+    desk.wrote(Duration::ZERO, Conn(1), &[1, 2, 3]);
+    assert_eq!(packer.pack(&mut desk).0[&Conn(1)].len(), 3);
 }

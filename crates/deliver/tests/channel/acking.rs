@@ -122,7 +122,7 @@ async fn whoever_lost_an_event_cannot_ack_it_any_more() {
 #[tokio::test]
 async fn without_acks_written_is_acked() {
     let settings = Settings { disable_acks: true, ..settings() };
-    let mut rig = Rig::start_with(settings, Limits::default()).await;
+    let mut rig = Rig::start_with(settings.clone(), Limits::default()).await;
     rig.labels(&["at://a/1", "at://a/1", "at://a/1"]).await;
     let mut peer = rig.connect("").await;
     assert_eq!(peer.ids(3).await, [1, 2, 3]);

@@ -32,7 +32,7 @@ pub(crate) async fn until(what: impl Fn() -> bool) {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { window: 100, retry_timeout: Duration::from_secs(60), disable_acks: false }
+    Settings { window: 100, ..Settings::usual(|| Millis(1_000_000)) }
 }
 
 /// A database, and the service on it while it runs.

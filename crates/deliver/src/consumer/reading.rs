@@ -1,0 +1,126 @@
+//! How a consumer reads the log for its desk, and knows how much is left.
+
+use super::Consumer;
+use super::jobs::Done;
+use super::sieve::Sieve;
+use crate::desk::Wanted;
+use crate::patience::patiently;
+use label::{EventId, MAX_NUMBER};
+use store::{Head, Scan, Scanned, Store, StoreError};
+
+/// A part of the log, looked through.
+pub(super) struct Found {
+    scanned: Scanned<Sieve>,
+    /// Where the log ended when we asked.
+    head: Head,
+    /// It was read from the end of what was known, so what was looked at is new.
+    is_new: bool,
+}
+
+impl Consumer {
+    pub(super) fn read_on(&mut self) {
+        if self.busy.reading {
+            return;
+        }
+        let Some(wanted) = self.desk.wants() else { return };
+        if self.at_end == Some(wanted.generation) {
+            return;
+        }
+        self.busy.reading = true;
+        let head = *self.head.borrow_and_update();
+        let is_new = wanted.after >= self.desk.frontier();
+        let scan = self.scan(&wanted);
+        let lanes = self.lanes.clone();
+        let sieve = Sieve::new(self.filter.clone(), self.filters.present(), wanted, lanes);
+        let scan = Scan { rejected: sieve.sees_rejected(), ..scan };
+        let store = self.store.clone();
+        self.jobs.spawn(async move {
+            let look = Sieve::look;
+            let scanned = patiently(|| store.scan(scan, sieve.clone(), look)).await?;
+            Ok(Done::Found(Box::new(Found { scanned, head, is_new })))
+        });
+    }
+
+    fn scan(&self, wanted: &Wanted) -> Scan {
+        Scan {
+            after: id(wanted.after),
+            until: id(wanted.until),
+            rows: self.limits.rows,
+            events: wanted.events,
+            rejected: false,
+        }
+    }
+
+    pub(super) fn found(&mut self, found: Found) {
+        self.busy.reading = false;
+        let Found { scanned, head, is_new } = found;
+        let Scanned { state, events, read, looked } = scanned;
+        let all = read >= head.last;
+        let page = state.page(read.get(), all);
+        if page.generation != self.desk.generation() {
+            return;
+        }
+        let kept = self.desk.page(&page);
+        let of_use = |event: &label::Event| kept.binary_search(&event.id().get()).is_ok();
+        self.packer.keep(events.into_iter().filter(of_use));
+        if all {
+            self.at_end = Some(page.generation);
+        }
+        if is_new {
+            self.looked += looked;
+            self.anchor = self.anchor.map(|anchor| anchor + looked);
+        }
+        if read == head.last && self.desk.is_at_frontier() {
+            // Here nothing is unread. Labels that were purged unread made the sum wrong;
+            // now it is right again.
+            self.anchor = Some(head.added);
+        }
+    }
+
+    /// Counts beside delivery what was owed when it began: after a long absence that takes
+    /// a while.
+    pub(super) fn count(&mut self) {
+        self.anchor = None;
+        self.looked = 0;
+        let (store, life) = (self.store.clone(), self.asked.life);
+        let (position, ahead) = (self.desk.position(), self.desk.ahead());
+        self.jobs.spawn(async move {
+            let (gaps, anchor) = patiently(|| count(&store, position, &ahead)).await?;
+            Ok(Done::Counted { life, gaps, anchor })
+        });
+    }
+
+    /// What we know from having read everything is the better number.
+    pub(super) fn counted(&mut self, life: u64, gaps: u64, anchor: u64) {
+        if life == self.asked.life && self.anchor.is_none() {
+            self.anchor = Some(anchor + self.looked);
+            if !self.desk.is_at_frontier() {
+                self.desk.owed_unread(gaps);
+            }
+        }
+    }
+}
+
+/// The desk has no bound above; the log has.
+fn id(number: i64) -> EventId {
+    EventId::new(number.clamp(0, MAX_NUMBER)).unwrap_or_default()
+}
+
+/// Labels in the gaps between what is done, and labels ever added up to where they end.
+async fn count(
+    store: &Store,
+    position: i64,
+    ahead: &[std::ops::RangeInclusive<i64>],
+) -> Result<(u64, u64), StoreError> {
+    let mut gaps = 0;
+    let mut last = position;
+    for range in ahead {
+        gaps += store.count_between(id(last), id(range.start() - 1)).await?;
+        last = *range.end();
+    }
+    // What is added while we count is left out by counting up to one moment's head.
+    let head = *store.head().borrow();
+    let beyond = store.count_after(id(last)).await?;
+    let later = store.count_after(head.last).await?;
+    Ok((gaps, head.added.saturating_sub(beyond.saturating_sub(later))))
+}

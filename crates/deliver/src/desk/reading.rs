@@ -1,0 +1,424 @@
+//! What a desk reads of the log, and what it leaves there.
+//!
+//! The log is read in passes. Most desks make one: it begins at the position and follows
+//! the end of the log. Events that are neither done nor held at once are *left*: those that
+//! nobody connected takes, and those deep in a lane that does not move. A left event parks
+//! its lane: nothing behind it is held in this pass, so order is kept without remembering
+//! what was left. When something left may have a chance (somebody else connects, a deep
+//! lane has moved, there is room again), the next pass begins at the first event left.
+//! What is done by then is jumped over.
+
+use super::done::Done;
+use super::{Desk, Held, Lane, Queue, Stage, Takers};
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+/// Of what is done, ranges of so many ids are not read again; shorter ones are read and
+/// thrown away, since a question costs as much as some hundreds of rows.
+const LONG_RANGE: i64 = 1000;
+
+/// How far the reading has come, and what was left on the way.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// Read up to here in this pass.
+    pub(super) read: i64,
+    /// Read up to here in any pass.
+    pub(super) frontier: i64,
+    /// Grows when what is being read has become worthless.
+    pub(super) generation: u64,
+    /// Lanes with something left in this pass.
+    parked: HashSet<Lane>,
+    /// Of these, the deep ones, and how many events they held then.
+    deep: HashMap<Lane, usize>,
+    /// A deep lane has moved.
+    refill: bool,
+    /// The first event left.
+    left_from: Option<i64>,
+    /// Who takes what was left at the head of its lane.
+    left_takers: Takers,
+    /// Events left in this pass, and believed to be left beyond it from the one before.
+    left: u64,
+    left_beyond: u64,
+    /// This pass has come to the end of the log or to something nobody had read: another
+    /// one may begin. So passes cannot follow each other for nothing.
+    advanced: bool,
+}
+
+impl Pass {
+    pub(super) fn new(done: &Done) -> Self {
+        Self {
+            read: done.position(),
+            frontier: done.last(),
+            generation: 0,
+            parked: HashSet::new(),
+            deep: HashMap::new(),
+            refill: false,
+            left_from: None,
+            left_takers: Takers::NOBODY,
+            left: 0,
+            left_beyond: 0,
+            advanced: false,
+        }
+    }
+
+    /// A pass from here on.
+    fn restart(&mut self, read: i64) {
+        self.left_beyond += std::mem::take(&mut self.left);
+        self.generation += 1;
+        self.parked.clear();
+        self.deep.clear();
+        self.refill = false;
+        self.left_from = None;
+        self.left_takers = Takers::NOBODY;
+        self.advanced = false;
+        self.read = self.read.min(read);
+    }
+}
+
+/// What is to be read next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Events above this.
+    pub(crate) after: i64,
+    /// And not above this.
+    pub(crate) until: i64,
+    /// At most so many.
+    pub(crate) events: usize,
+    /// Those that one of these takes.
+    pub(crate) takers: Takers,
+    /// Of these ids, those that were sent already: the consumer's filter, which may be
+    /// another one by now, does not matter for them. Ascending.
+    pub(crate) sent: Vec<i64>,
+    /// Comes back with the page.
+    pub(crate) generation: u64,
+}
+
+/// An event that was met while reading and that the consumer's filter takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) id: i64,
+    pub(crate) lane: Lane,
+    /// Of those present, who takes it.
+    pub(crate) takers: Takers,
+    /// Whether one of the wanted does, so that its body was read.
+    pub(crate) taken: bool,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Page {
+    pub(crate) generation: u64,
+    /// In order: everything that was taken, and of the rest what is in a lane of which
+    /// somebody present takes something.
+    pub(crate) seen: Vec<Seen>,
+    /// Ranges that cover all that the consumer's filter takes and nobody wanted, and nothing
+    /// that it leaves out in a lane of which somebody present takes something.
+    pub(crate) left: Vec<RangeInclusive<i64>>,
+    /// How many events that is.
+    pub(crate) left_events: u64,
+    /// Everything up to here was looked at.
+    pub(crate) end: i64,
+    /// There is nothing after it.
+    pub(crate) all: bool,
+}
+
+impl Desk {
+    /// What to read next, if anything: somebody has room, little is ready for them, and
+    /// there is space to hold more.
+    pub(crate) fn wants(&mut self) -> Option<Wanted> {
+        let hungry = self.hungry();
+        if hungry.is_nobody() {
+            return None;
+        }
+        if self.space() == 0 {
+            self.drop_unsent(|held| !held.takers.meet(hungry));
+        }
+        self.go_back(hungry);
+        let space = self.space();
+        let too_much =
+            self.pass.parked.len() >= self.rules.parked || self.done.ranges() >= self.rules.ranges;
+        if space == 0 || too_much {
+            return None;
+        }
+        self.pass.read = self.done.jump(self.pass.read);
+        let pass = &self.pass;
+        let known = if pass.read < pass.frontier { pass.frontier } else { i64::MAX };
+        let long = self.done.long_range(pass.read, LONG_RANGE);
+        Some(Wanted {
+            after: pass.read,
+            until: long.map_or(known, |range| known.min(range.start() - 1)),
+            events: space.min(self.rules.page),
+            // When space gets scarce it is for those who have nothing.
+            takers: if space <= self.rules.held / 2 { hungry } else { self.crowd.present() },
+            sent: self.sent_above(pass.read),
+            generation: pass.generation,
+        })
+    }
+
+    fn sent_above(&self, id: i64) -> Vec<i64> {
+        let held = self.held.range(id.saturating_add(1)..);
+        held.filter(|(_, held)| held.owner.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// Whom we would read for.
+    fn hungry(&self) -> Takers {
+        let enough = self.rules.page / 2 + 1;
+        let mut hungry = Takers::NOBODY;
+        for one in self.crowd.with_room().each().filter(|one| self.ready.count(*one) < enough) {
+            hungry.join(one);
+        }
+        hungry
+    }
+
+    /// How many more events may be held that are in flight to nobody.
+    fn space(&self) -> usize {
+        let unsent = self.held.len() - self.crowd.in_flight();
+        self.rules.held.saturating_sub(unsent)
+    }
+
+    /// Takes in what was read; a page of an older generation changes nothing. Which of the
+    /// taken are held now, so that their bodies are of use.
+    pub(crate) fn page(&mut self, page: &Page) -> Vec<i64> {
+        if page.generation != self.pass.generation {
+            return Vec::new();
+        }
+        let from = self.pass.read;
+        let mut kept = Vec::new();
+        let mut owed: Vec<(i64, i64)> =
+            page.left.iter().map(|range| (*range.start(), *range.end())).collect();
+        if let Some((first, _)) = owed.first().copied() {
+            self.left_at(first);
+        }
+        self.pass.left += page.left_events;
+        for seen in page.seen.iter().filter(|seen| seen.id > from) {
+            if self.done.contains(seen.id) {
+                continue;
+            }
+            owed.push((seen.id, seen.id));
+            if self.meet(seen) {
+                kept.push(seen.id);
+            }
+        }
+        if page.end > from {
+            owed.extend(self.held.range(from + 1..=page.end).map(|(id, _)| (*id, *id)));
+            self.pass_over(from, page.end, owed);
+            self.pass.read = page.end;
+        }
+        let pass = &mut self.pass;
+        pass.advanced |= page.all || pass.read > pass.frontier;
+        pass.frontier = pass.frontier.max(pass.read);
+        if pass.read >= pass.frontier {
+            pass.left_beyond = 0;
+        }
+        kept
+    }
+
+    /// An owed event was met: it is held, or left. Whether its body is of use.
+    fn meet(&mut self, seen: &Seen) -> bool {
+        let Seen { id, lane, takers, taken } = *seen;
+        if let Some(held) = self.held.get_mut(&id) {
+            if held.stage == Stage::Ready {
+                self.ready.remove(held.takers, id);
+                self.ready.insert(takers, id);
+            }
+            held.takers = takers;
+            return held.stage == Stage::Ready || held.stage == Stage::Behind;
+        }
+        if self.pass.parked.contains(&lane) {
+            self.pass.left += u64::from(taken);
+            self.left_at(id);
+            return false;
+        }
+        let depth = self.lanes.get(&lane).map_or(0, |queue| queue.count);
+        // A lane may fill half of what is left, so many deep ones do not fill it either.
+        if taken && (depth == 0 || depth < self.space() / 2) {
+            if id <= self.pass.frontier {
+                self.pass.left_beyond = self.pass.left_beyond.saturating_sub(1);
+            }
+            self.hold(id, lane, takers);
+            return true;
+        }
+        self.pass.parked.insert(lane);
+        self.left_at(id);
+        if taken {
+            self.pass.left += 1;
+            self.pass.deep.insert(lane, depth);
+        } else {
+            self.pass.left_takers.join(takers);
+        }
+        false
+    }
+
+    fn hold(&mut self, id: i64, lane: Lane, takers: Takers) {
+        let held = Held {
+            lane,
+            takers,
+            next: None,
+            stage: Stage::Ready,
+            owner: None,
+            fenced: false,
+            deliveries: 0,
+        };
+        self.held.insert(id, held);
+        self.join_lane(id, lane);
+    }
+
+    /// Puts a held event behind the others of its lane; the first one is ready.
+    fn join_lane(&mut self, id: i64, lane: Lane) {
+        let last = self.lanes.get(&lane).map(|queue| queue.last);
+        let count = self.lanes.get(&lane).map_or(1, |queue| queue.count + 1);
+        self.lanes.insert(lane, Queue { last: id, count });
+        if let Some(before) = last.and_then(|last| self.held.get_mut(&last)) {
+            before.next = Some(id);
+        }
+        if let Some(held) = self.held.get_mut(&id) {
+            held.next = None;
+            match (held.stage, last) {
+                (Stage::Ready, Some(_)) => held.stage = Stage::Behind,
+                (Stage::Ready, None) => self.ready.insert(held.takers, id),
+                _ => {}
+            }
+        }
+    }
+
+    /// So many held events fewer in this lane. A deep one that has shrunk to a quarter can
+    /// be filled again.
+    pub(super) fn leave_lane(&mut self, lane: Lane, count: usize) {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return };
+        queue.count = queue.count.saturating_sub(count);
+        let left = queue.count;
+        if left == 0 {
+            self.lanes.remove(&lane);
+        }
+        self.pass.refill |= self.pass.deep.get(&lane).is_some_and(|depth| left * 4 <= *depth);
+    }
+
+    /// Everything read that is not owed is done: the consumer's filter left it out, or it
+    /// is no event.
+    fn pass_over(&mut self, from: i64, end: i64, mut owed: Vec<(i64, i64)>) {
+        let position = self.done.position();
+        owed.sort_unstable();
+        let mut next = from + 1;
+        for (first, last) in owed {
+            self.done.insert(next..=(first - 1).min(end));
+            next = next.max(last + 1);
+        }
+        self.done.insert(next..=end);
+        self.moved |= self.done.position() > position;
+    }
+
+    /// Remembers that this event was left in the log.
+    pub(super) fn left_at(&mut self, id: i64) {
+        let from = self.pass.left_from.get_or_insert(id);
+        *from = id.min(*from);
+    }
+
+    /// The same for one that was done with, and is not any more.
+    pub(super) fn left_again(&mut self, id: i64) {
+        self.pass.left += 1;
+        self.left_at(id);
+    }
+
+    /// Begins another pass if what was left has a chance now.
+    fn go_back(&mut self, hungry: Takers) {
+        let chance = self.pass.refill || self.pass.left_takers.meet(hungry);
+        if self.pass.advanced && chance {
+            self.look_again();
+        }
+    }
+
+    /// Begins another pass where something was left. What is being read is worthless.
+    pub(super) fn look_again(&mut self) {
+        let from = self.pass.left_from.unwrap_or(self.pass.read + 1);
+        self.pass.restart(from - 1);
+    }
+
+    /// Somebody with a filter that nobody present had: each event has to be looked at for
+    /// them, unless all that is there is known to be theirs.
+    pub(super) fn look_for(&mut self, one: Takers) {
+        let theirs = self.held.values().all(|held| held.takers.meet(one));
+        if theirs {
+            self.look_again();
+        } else {
+            self.pass.restart(self.done.position());
+        }
+    }
+
+    /// This filter is gone for good; its number may be given to another one.
+    pub(crate) fn forget(&mut self, number: u8) {
+        let one = Takers::one(number);
+        for (id, held) in &mut self.held {
+            if held.stage == Stage::Ready {
+                self.ready.remove(held.takers, *id);
+                self.ready.insert(held.takers.without(one), *id);
+            }
+            held.takers = held.takers.without(one);
+        }
+    }
+
+    /// The consumer's filter is another one: what was not sent is read again with it. What
+    /// was passed over stays so, and what was sent stays owed.
+    pub(crate) fn refilter(&mut self) {
+        self.drop_unsent(|_| true);
+        self.pass.restart(self.done.position());
+    }
+
+    /// Leaves those of the held events in the log that were never sent and that are to go,
+    /// each with all that is behind it in its lane.
+    fn drop_unsent(&mut self, goes: impl Fn(&Held) -> bool) {
+        let mut cut = HashSet::new();
+        let mut gone = Vec::new();
+        for (id, held) in &self.held {
+            let unsent = held.owner.is_none();
+            if unsent && (cut.contains(&held.lane) || goes(held)) {
+                cut.insert(held.lane);
+                gone.push(*id);
+            }
+        }
+        for id in gone {
+            let Some(held) = self.held.remove(&id) else { continue };
+            self.ready.remove(held.takers, id);
+            if held.stage == Stage::Ready {
+                self.pass.left_takers.join(held.takers);
+            } else {
+                // It waits for what is in front of it, like the end of a deep lane.
+                self.pass.deep.entry(held.lane).or_insert(1);
+            }
+            self.pass.parked.insert(held.lane);
+            self.pass.left += 1;
+            self.left_at(id);
+        }
+        self.lanes.retain(|lane, _| !cut.contains(lane));
+        let rest = self.held.iter().filter(|(_, held)| cut.contains(&held.lane));
+        let rest: Vec<(i64, Lane)> = rest.map(|(id, held)| (*id, held.lane)).collect();
+        for (id, lane) in rest {
+            self.join_lane(id, lane);
+        }
+    }
+
+    /// How many events up to the frontier are owed, as far as is known: exactly, once this
+    /// pass has come there.
+    pub(crate) fn owed(&self) -> u64 {
+        self.held.len() as u64 + self.pass.left + self.pass.left_beyond
+    }
+
+    /// What was counted as owed up to the frontier, before anything was read.
+    pub(crate) fn owed_unread(&mut self, events: u64) {
+        self.pass.left_beyond = events;
+    }
+
+    /// Where the unread part of the log begins.
+    pub(crate) fn frontier(&self) -> i64 {
+        self.pass.frontier
+    }
+
+    /// Whether everything up to the frontier was read in this pass.
+    pub(crate) fn is_at_frontier(&self) -> bool {
+        self.pass.read >= self.pass.frontier
+    }
+
+    /// Which pages are of use: those that were asked for since it last changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.pass.generation
+    }
+}

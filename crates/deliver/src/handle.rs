@@ -1,0 +1,292 @@
+//! The handle on delivery that the channel's route and the API hold.
+
+use crate::channel::channel;
+use crate::consumer::{Ask, AskError, Change, Word};
+use crate::hall::{Arrival, Call, DEFAULT, Hall, Place, Refusal};
+use crate::hook::{self, Poster};
+use crate::names::{Names, Taken};
+use crate::query;
+use crate::settings::{DeliverError, Limits, Settings};
+use crate::standing::Standing;
+use label::{EventId, Filter, Hosts, Millis};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{DeadRow, Store};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Upgraded connections on their way to the hall, which does nothing but wait for them.
+const ARRIVALS: usize = 16;
+/// A consumer answers in milliseconds, unless the store is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A handle on delivery. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Deliver(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    calls: mpsc::Sender<Call>,
+    places: Arc<Semaphore>,
+    names: Arc<Names>,
+    hosts: Hosts,
+    stop: CancellationToken,
+}
+
+/// A consumer as it can be shown (contract section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its name.
+    pub name: String,
+    /// Every event up to here is acked or passed over.
+    pub position: i64,
+    /// Label events that it has not acked; those its filter will leave out count until they
+    /// were looked at.
+    pub lag: u64,
+    /// Events sent and not acked yet.
+    pub in_flight: usize,
+    /// Sockets.
+    pub connections: usize,
+    /// Its filter.
+    pub filter: Option<Filter>,
+    /// Where its events are posted, without user and password.
+    pub webhook: Option<String>,
+    /// Why the last request of the webhook failed, if it did.
+    pub last_error: Option<String>,
+}
+
+impl Told {
+    fn of(standing: &Standing) -> Self {
+        let shown = standing.shown();
+        Self {
+            name: standing.name.clone(),
+            position: standing.position(),
+            lag: standing.lag(),
+            in_flight: standing.in_flight(),
+            connections: standing.connections(),
+            filter: shown.filter,
+            webhook: shown.webhook,
+            last_error: shown.last_error,
+        }
+    }
+}
+
+impl Deliver {
+    /// A handle, and the future that does the work. The future ends only after `stop`, or
+    /// with an error; within 2 s of `stop` acks are kept and every connection is dropped,
+    /// without a close frame.
+    pub fn start(
+        store: Store,
+        settings: Settings,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = Result<(), DeliverError>> + Send) {
+        Self::start_within(Limits::default(), store, settings, stop)
+    }
+
+    /// The same with other limits, for tests.
+    pub fn start_within(
+        limits: Limits,
+        store: Store,
+        settings: Settings,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = Result<(), DeliverError>> + Send) {
+        describe();
+        let (calls, called) = mpsc::channel(ARRIVALS);
+        let names = Arc::new(Names::new(store.head(), limits.consumers, limits.filters));
+        let shared = Shared {
+            store: store.clone(),
+            calls,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            names: Arc::clone(&names),
+            hosts: settings.hosts,
+            stop: stop.clone(),
+        };
+        let poster = Poster::new(hook::Limits::default()).map_err(|error| error.to_string());
+        let hall = Hall::new(store, settings, limits, names, poster);
+        (Self(Arc::new(shared)), hall.run(called, stop))
+    }
+
+    /// `GET /channel`, without authentication.
+    pub fn routes(&self) -> axum::Router {
+        axum::Router::new().route("/channel", axum::routing::get(channel)).with_state(self.clone())
+    }
+
+    /// Label events that the default consumer has not acked. Costs nothing. 0 before
+    /// [`Deliver::counted`] returns.
+    pub fn unacked(&self) -> u64 {
+        self.0.names.standing(DEFAULT).map_or(0, |standing| standing.lag())
+    }
+
+    /// Returns once [`Deliver::unacked`] is right, soon after the future runs. Whoever
+    /// waits for this also watches the future: when that fails first, this never returns.
+    pub async fn counted(&self) {
+        if let Some(standing) = self.0.names.standing(DEFAULT) {
+            standing.counted().await;
+        }
+    }
+
+    /// Every consumer, ordered by name.
+    pub fn consumers(&self) -> Vec<Told> {
+        self.0.names.all().iter().map(|standing| Told::of(standing)).collect()
+    }
+
+    /// One of them.
+    pub fn consumer(&self, name: &str) -> Option<Told> {
+        self.0.names.running(name).map(|(standing, _)| Told::of(&standing))
+    }
+
+    /// Makes a consumer, or changes one. When this answers the change is durable, and
+    /// nothing is sent any more that the new filter leaves out.
+    ///
+    /// # Errors
+    /// See [`AskError`]; nothing was changed then.
+    pub async fn put(&self, name: &str, change: Change) -> Result<Told, AskError> {
+        let name = query::consumer(name).map_err(AskError::Invalid)?;
+        let held = self.0.names.hold(&name, None);
+        let _held = held.map_err(|_| AskError::Busy("there are too many consumers"))?;
+        if self.0.names.running(&name).is_none() {
+            self.begin(&name).await?;
+        }
+        let answer = self.ask(&name, |answer| Ask::Change(Box::new(change), answer)).await?;
+        answer?;
+        self.consumer(&name).ok_or(AskError::NotFound(name))
+    }
+
+    async fn begin(&self, name: &str) -> Result<(), AskError> {
+        let (begun, heard) = oneshot::channel();
+        let call = Call::Begin { name: name.to_owned(), begun };
+        self.0.calls.send(call).await.map_err(|_| STOPPING)?;
+        heard.await.map_err(|_| STOPPING)
+    }
+
+    /// Forgets a consumer: its position, its settings, its dead letters. Its connections
+    /// are dropped.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for the default consumer, which is always there; `Busy`.
+    pub async fn remove(&self, name: &str) -> Result<(), AskError> {
+        if name == DEFAULT {
+            return Err(AskError::Invalid("the default consumer cannot be removed".to_owned()));
+        }
+        self.ask(name, Ask::Remove).await
+    }
+
+    /// Dead letters of a consumer, ascending, above `after`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn dead(
+        &self,
+        name: &str,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<DeadRow>, AskError> {
+        if self.0.names.running(name).is_none() {
+            return Err(AskError::NotFound(name.to_owned()));
+        }
+        Ok(self.0.store.dead(name.to_owned(), after, limit).await?)
+    }
+
+    /// Sends these dead letters again, and answers those of them that were there.
+    ///
+    /// # Errors
+    /// `NotFound`, `Busy`.
+    pub async fn retry(&self, name: &str, ids: Vec<EventId>) -> Result<Vec<EventId>, AskError> {
+        self.ask(name, |answer| Ask::Retry(ids, answer)).await?
+    }
+
+    /// Asks a consumer that runs, and waits for the answer within limits.
+    async fn ask<T>(
+        &self,
+        name: &str,
+        ask: impl FnOnce(oneshot::Sender<T>) -> Ask,
+    ) -> Result<T, AskError> {
+        let running = self.0.names.running(name);
+        let (_, inbox) = running.ok_or_else(|| AskError::NotFound(name.to_owned()))?;
+        let (answer, heard) = oneshot::channel();
+        let word = Word::Ask(ask(answer));
+        let asked = async {
+            inbox.send(word).await.map_err(|_| GOING)?;
+            drop(inbox);
+            heard.await.map_err(|_| GOING)
+        };
+        timeout(PATIENCE, asked).await.unwrap_or(Err(AskError::Busy("the store is busy")))
+    }
+
+    /// Sets the gauges of each consumer. To be called when they are about to be read.
+    pub fn gauge(&self, now: Millis) {
+        for standing in self.0.names.all() {
+            gauge(&standing, now);
+        }
+    }
+
+    /// Which hosts a did:web in a filter may name.
+    pub fn hosts(&self) -> Hosts {
+        self.0.hosts
+    }
+
+    /// A place for a connection of this consumer.
+    pub(crate) fn place(&self, name: &str, filter: Option<&Filter>) -> Result<Place, Refusal> {
+        if self.0.stop.is_cancelled() {
+            return Err(Refusal::Stopping);
+        }
+        let permit = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
+        let held = self.0.names.hold(name, filter).map_err(|taken| match taken {
+            Taken::TooManyConsumers => Refusal::TooManyConsumers,
+            Taken::TooManyFilters => Refusal::TooManyFilters,
+        })?;
+        if held.standing.shown().webhook.is_some() {
+            return Err(Refusal::Webhook);
+        }
+        Ok(Place::new(held, permit))
+    }
+
+    /// Brings an upgraded connection to the hall. When there is none any more the
+    /// connection is dropped.
+    pub(crate) async fn arrive(&self, arrival: Arrival) {
+        let _dropped_when_stopped = self.0.calls.send(Call::Arrive(Box::new(arrival))).await;
+    }
+}
+
+const STOPPING: AskError = AskError::Busy("the server is stopping");
+const GOING: AskError = AskError::Busy("the consumer is being removed, or the server is stopping");
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_gauge!("labeltap_consumer_lag_events", "label events a consumer has not acked");
+    describe_gauge!("labeltap_consumer_in_flight", "events sent to a consumer and not acked");
+    describe_gauge!("labeltap_consumer_connections", "sockets of a consumer");
+    describe_gauge!(
+        "labeltap_consumer_oldest_unacked_seconds",
+        metrics::Unit::Seconds,
+        "since the oldest event that a consumer has not acked was received"
+    );
+    describe_counter!("labeltap_consumer_redelivered_total", "events sent again");
+    describe_counter!("labeltap_consumer_dead_letters_total", "events set aside");
+    describe_counter!("labeltap_webhook_requests_total", "requests of webhooks, by outcome");
+}
+
+fn gauge(standing: &Standing, now: Millis) {
+    let name = standing.name.clone();
+    let age = standing.oldest().map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
+    let set = |gauge: metrics::Gauge, value: f64| gauge.set(value);
+    // Counts and ages stay far below 2^53.
+    set(
+        metrics::gauge!("labeltap_consumer_lag_events", "consumer" => name.clone()),
+        standing.lag() as f64,
+    );
+    set(
+        metrics::gauge!("labeltap_consumer_oldest_unacked_seconds", "consumer" => name.clone()),
+        age as f64 / 1000.0,
+    );
+    set(
+        metrics::gauge!("labeltap_consumer_in_flight", "consumer" => name.clone()),
+        standing.in_flight() as f64,
+    );
+    set(
+        metrics::gauge!("labeltap_consumer_connections", "consumer" => name),
+        standing.connections() as f64,
+    );
+}
