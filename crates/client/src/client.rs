@@ -1,6 +1,7 @@
 //! The client: one connection at a time, opened again whenever it ends.
 
 use crate::ClientError;
+use crate::acks::Acks;
 use crate::request::{refusal, request};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
@@ -33,7 +34,8 @@ pub struct Settings {
     pub url: url::Url,
     /// For Basic auth, user `admin`.
     pub password: Option<String>,
-    /// The query of `/channel`: `consumer`, `types`, `raw`, …
+    /// The query of `/channel`: `consumer`, `types`, `raw`, …; a [`Query`](crate::Query)
+    /// makes one.
     pub query: Vec<(String, String)>,
 }
 
@@ -60,6 +62,10 @@ struct Envelope {
 pub struct Client {
     request: http::Request<()>,
     socket: Option<Socket>,
+    /// Given and not sent yet.
+    acks: Acks,
+    /// Connections that ended so far.
+    losses: u64,
     /// When the server last gave a sign of life.
     heard: Instant,
     pauses: ExponentialBackoff,
@@ -75,7 +81,15 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         let request = request(&settings)?;
         let heard = Instant::now();
-        Ok(Self { request, socket: None, heard, pauses: pauses(), rests_until: None })
+        Ok(Self {
+            request,
+            socket: None,
+            acks: Acks::default(),
+            losses: 0,
+            heard,
+            pauses: pauses(),
+            rests_until: None,
+        })
     }
 
     /// The next event. Connects, and connects again, as often as it takes.
@@ -84,41 +98,41 @@ impl Client {
     /// What trying again would not mend: see [`ClientError`].
     pub async fn next(&mut self) -> Result<Received, ClientError> {
         loop {
-            let Some(socket) = &mut self.socket else {
+            if self.socket.is_none() {
                 self.connect().await?;
-                continue;
-            };
+            } else if let Some(received) = self.read().await? {
+                return Ok(received);
+            }
+        }
+    }
+
+    /// The next event of this connection; `None` when there is none any more.
+    pub(crate) async fn read(&mut self) -> Result<Option<Received>, ClientError> {
+        while let Some(socket) = &mut self.socket {
             let message = timeout_at(self.heard + SILENCE, socket.next()).await;
             self.heard = Instant::now();
-            let text = match message {
-                Ok(Some(Ok(Message::Text(text)))) => text,
+            match message {
+                Ok(Some(Ok(Message::Text(text)))) => {
+                    self.pauses = pauses();
+                    return received(text.as_str()).map(Some);
+                }
                 Ok(Some(Ok(Message::Binary(_)))) => {
                     return Err(ClientError::NoEvent("a binary message".to_owned()));
                 }
                 // Pings are answered underneath, with the next read.
-                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
-                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => {
-                    self.hang_up();
-                    continue;
-                }
-            };
-            self.pauses = pauses();
-            return received(text.as_str());
+                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {}
+                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => self.hang_up(),
+            }
         }
+        Ok(None)
     }
 
-    /// Says that these events are done. Dropped when there is no connection, or when it
-    /// breaks: their events come again.
+    /// Says that these events are done: now, or on the next connection when there is none or
+    /// it breaks. Of more than 100,000 that cannot be sent the oldest are forgotten; their
+    /// events come again.
     pub async fn ack(&mut self, ids: &[i64]) {
-        let (Some(socket), false) = (&mut self.socket, ids.is_empty()) else { return };
-        let ack = match ids {
-            [id] => serde_json::json!({ "type": "ack", "id": id }),
-            ids => serde_json::json!({ "type": "ack", "ids": ids }),
-        };
-        let sent = timeout(WRITE, socket.send(Message::text(ack.to_string()))).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            self.hang_up();
-        }
+        self.acks.record(ids);
+        self.flush().await;
     }
 
     /// Whether there is a connection now, as far as we know.
@@ -135,10 +149,14 @@ impl Client {
         let mut config = WebSocketConfig::default();
         config.max_message_size = Some(LARGEST_MESSAGE);
         let dial = connect_async_with_config(self.request.clone(), Some(config), true);
-        match timeout(CONNECT, dial).await {
+        let dialled = timeout(CONNECT, dial).await;
+        // Also after a success: a server that cuts at once is not to be hammered.
+        self.rests_until = self.pauses.next().map(|pause| Instant::now() + pause);
+        match dialled {
             Ok(Ok((socket, _))) => {
                 self.socket = Some(socket);
                 self.heard = Instant::now();
+                self.flush().await;
             }
             Ok(Err(error)) => {
                 if let Some(refusal) = refusal(&error) {
@@ -148,14 +166,40 @@ impl Client {
             }
             Err(_) => tracing::debug!("the server does not answer"),
         }
-        // Also after a success: a server that cuts at once is not to be hammered.
-        self.rests_until = self.pauses.next().map(|pause| Instant::now() + pause);
         Ok(())
     }
 
     fn hang_up(&mut self) {
         tracing::debug!("the connection ended");
         self.socket = None;
+        self.losses += 1;
+    }
+
+    /// Sends the acks there are, if there is a connection. Those that did not go out are
+    /// kept.
+    pub(crate) async fn flush(&mut self) {
+        while let (Some(socket), Some((ack, count))) = (&mut self.socket, self.acks.message()) {
+            let sent = timeout(WRITE, socket.send(Message::text(ack))).await;
+            if matches!(sent, Ok(Ok(()))) {
+                self.acks.sent(count);
+            } else {
+                self.hang_up();
+            }
+        }
+    }
+
+    /// An ack to be sent with the next ones.
+    pub(crate) fn record(&mut self, id: i64) {
+        self.acks.record(&[id]);
+    }
+
+    /// When acks should be sent at the latest, if they can be.
+    pub(crate) fn acks_due(&self) -> Option<Instant> {
+        self.socket.as_ref().and_then(|_| self.acks.due())
+    }
+
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses
     }
 }
 

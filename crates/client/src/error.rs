@@ -1,4 +1,4 @@
-//! What a client cannot mend by trying again.
+//! What a client cannot mend by trying again, and events it cannot read.
 
 use http::StatusCode;
 
@@ -28,4 +28,17 @@ pub enum ClientError {
     /// What came is no event of labeltap's.
     #[error("the server sent something that is no event: {0}")]
     NoEvent(String),
+}
+
+/// An event of a known type that lacks what makes it one.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read event {id}, a {kind}: {source}")]
+#[non_exhaustive]
+pub struct EventError {
+    /// Its id.
+    pub id: i64,
+    /// Its `type`.
+    pub kind: String,
+    /// What is wrong with it.
+    pub source: serde_json::Error,
 }

@@ -2,34 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::result_large_err, reason = "the shape is tungstenite's")]
 
-use client::{Client, ClientError, Settings};
+mod scripted;
+
+use client::{Client, ClientError};
 use futures_util::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
-use std::time::Duration;
+use scripted::{accept, ack, event, server, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
-
-async fn server() -> (TcpListener, Settings) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    (listener, Settings { url, password: Some("secret".into()), query: Vec::new() })
-}
-
-async fn accept(listener: &TcpListener) -> WebSocketStream<TcpStream> {
-    accept_async(listener.accept().await.unwrap().0).await.unwrap()
-}
-
-fn event(id: i64) -> Message {
-    Message::text(format!(r#"{{"id":{id},"type":"label","label":{{}}}}"#))
-}
-
-/// No step of these tests takes long.
-async fn soon<T>(step: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), step).await.unwrap()
-}
 
 #[tokio::test]
 async fn after_any_end_the_client_comes_back() {
@@ -41,7 +23,7 @@ async fn after_any_end_the_client_comes_back() {
         accept(&listener).await.send(event(1)).await.unwrap();
         let mut last = accept(&listener).await;
         last.send(event(2)).await.unwrap();
-        last.next().await.unwrap().unwrap().into_text().unwrap().to_string()
+        ack(&mut last).await
     });
     let mut client = Client::new(settings).unwrap();
     assert!(!client.is_connected());
@@ -50,7 +32,24 @@ async fn after_any_end_the_client_comes_back() {
     assert_eq!(soon(client.next()).await.unwrap().id, 2);
     client.ack(&[]).await;
     client.ack(&[1, 2]).await;
-    assert_eq!(soon(serve).await.unwrap(), r#"{"ids":[1,2],"type":"ack"}"#);
+    assert_eq!(soon(serve).await.unwrap(), [1, 2]);
+}
+
+#[tokio::test]
+async fn acks_given_without_a_connection_go_out_on_the_next() {
+    let (listener, settings) = server().await;
+    let mut client = Client::new(settings).unwrap();
+    client.ack(&[1]).await;
+    client.ack(&[2, 3]).await;
+    let serve = tokio::spawn(async move {
+        let mut socket = accept(&listener).await;
+        let before = ack(&mut socket).await;
+        socket.send(event(4)).await.unwrap();
+        (before, ack(&mut socket).await)
+    });
+    let id = soon(client.next()).await.unwrap().id;
+    client.ack(&[id]).await;
+    assert_eq!(soon(serve).await.unwrap(), (vec![1, 2, 3], vec![4]));
 }
 
 #[tokio::test]
