@@ -4,7 +4,20 @@ use super::given::Given;
 use super::secret::Secret;
 use super::usage::UsageError;
 use super::values;
+use label::{Did, Verdict};
 use url::Url;
+
+/// Whether a text is a value of a field.
+type Fits = fn(&str) -> bool;
+
+/// Contract section 5: each filter field, and what its values look like.
+const FILTERS: &[(&str, Fits)] = &[
+    ("src", |text| Did::parse(text).is_ok()),
+    ("val", |_| true),
+    ("uri", |_| true),
+    ("subject", |text| ["account", "record", "other"].contains(&text)),
+    ("verdict", |text| Verdict::ALL.iter().any(|verdict| verdict.as_str() == text)),
+];
 
 /// What to print, and how often.
 #[derive(Debug, Clone)]
@@ -27,6 +40,10 @@ impl Tail {
         for name in ["consumer", "types"] {
             let value = given.optional(name, values::text)?;
             query.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        for (name, fits) in FILTERS {
+            let list = given.optional(name, values::list(*fits))?;
+            query.extend(list.map(|list| ((*name).to_owned(), list.join(","))));
         }
         if given.value("raw", values::yes_no)? {
             query.push(("raw".to_owned(), "true".to_owned()));

@@ -407,3 +407,26 @@ fn tail_asks_for_what_it_was_told() {
     let flag = tail(&["--password", "flag"], &[("LABELTAP_ADMIN_PASSWORD", "pw")]).unwrap();
     assert_eq!(flag.password.unwrap().reveal(), "flag");
 }
+
+#[test]
+fn tail_narrows_what_it_is_sent() {
+    let args = ["--src", "did:plc:a, did:web:b", "--val=spam,porn*,spam", "--uri", "at://*"];
+    let more = ["--subject=account,record", "--verdict", "verified,bad-signature"];
+    let told = tail(&[args.as_slice(), &more].concat(), &[]).unwrap();
+    let query: Vec<String> = told.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(
+        query.join("&"),
+        "src=did:plc:a,did:web:b&val=spam,porn*&uri=at://*&subject=account,record\
+         &verdict=verified,bad-signature"
+    );
+    for (arg, shown) in [
+        ("--src=a.handle.test", r#"found "a.handle.test""#),
+        ("--subject=account,post", r#"found "post""#),
+        ("--verdict=good", r#"found "good""#),
+        ("--val=,", r#"found ",""#),
+        ("--uri=", "found nothing"),
+    ] {
+        let line = tail(&[arg], &[]).unwrap_err().to_string();
+        assert!(line.contains(shown), "{arg}: {line}");
+    }
+}

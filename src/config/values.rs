@@ -9,7 +9,7 @@ pub use names::Named;
 
 pub(super) use amount::{age, number, size, span};
 pub(super) use bind::{bind, metrics_listen};
-pub(super) use names::{labelers, names};
+pub(super) use names::{labelers, list, names};
 
 use std::path::PathBuf;
 use url::Url;

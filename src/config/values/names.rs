@@ -1,4 +1,4 @@
-//! Lists: of labelers, of host names. Spaces around an item and empty items are dropped, as
+//! Lists: of labelers, of host names, of what a filter takes. Spaces around an item and empty items are dropped, as
 //! lists folded over several lines have them.
 
 use super::Wrong;
@@ -32,6 +32,16 @@ pub(in crate::config) fn names(text: &str) -> Result<Vec<String>, Wrong> {
         let right = item.len() <= 253 && item.bytes().all(plain);
         right.then(|| item.to_ascii_lowercase())
     })
+}
+
+/// Texts that fit, as they were written; each once, and at least one.
+pub(in crate::config) fn list(
+    fits: impl Fn(&str) -> bool,
+) -> impl Fn(&str) -> Result<Vec<String>, Wrong> {
+    move |text| {
+        let items = distinct(text, |item| fits(item).then(|| item.to_owned()))?;
+        if items.is_empty() { Err(Wrong::value()) } else { Ok(items) }
+    }
 }
 
 fn distinct<T: PartialEq>(text: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Wrong> {
