@@ -8,6 +8,7 @@
 )]
 
 mod channel;
+mod clients;
 mod corpus;
 mod crash;
 mod first_light;
