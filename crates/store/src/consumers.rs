@@ -33,17 +33,6 @@ pub(crate) fn ensure(desk: &mut Desk<'_>, name: &str) -> Result<ConsumerRow, Sto
     one(desk.db, name)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
-/// Keeps position and acks; whoever is not known becomes so.
-pub(crate) fn save(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreError> {
-    let mut upsert = desk.db.prepare_cached(
-        "INSERT INTO consumers (name, position, ahead) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET position = excluded.position, ahead = excluded.ahead",
-    )?;
-    let position = row.position.get();
-    upsert.execute(params![row.name, position, ranges::encode(position, &row.ahead)])?;
-    Ok(())
-}
-
 /// Keeps everything about one, known or not.
 pub(crate) fn set(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreError> {
     let mut upsert = desk.db.prepare_cached(

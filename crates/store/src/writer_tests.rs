@@ -1,7 +1,7 @@
 //! Faults, injected where they would happen: by triggers and limits of SQLite's own.
 
 use super::*;
-use crate::{Batch, Entry, Rejected, Source, commit, labelers, schema};
+use crate::{Batch, Entry, Rejected, Scan, Source, commit, labelers, schema};
 use label::{Did, Epoch, EventId, Label, Millis, Parts, Seq, Verdict};
 
 type Heard<T> = oneshot::Receiver<Result<T, StoreError>>;
@@ -305,21 +305,23 @@ fn what_was_purged_is_swept_in_short_stretches_and_nothing_else_is() {
 }
 
 #[test]
-fn one_read_passes_over_so_many_purged_rows_and_then_says_where_to_go_on() {
+fn one_read_passes_over_so_many_purged_rows_and_then_says_where_it_is() {
     let mut writer = writer();
     let bob = |after, val: &'static str| batch("bob", after, labels("bob", &[val]));
     run(&mut writer, move |desk| commit::commit(desk, &bob(0, "first"))).unwrap();
-    let many = vec!["gone"; 12_000];
+    let many = vec!["gone"; 25_000];
     run(&mut writer, move |desk| commit::commit(desk, &batch("ann", 0, labels("ann", &many))))
         .unwrap();
     run(&mut writer, move |desk| commit::commit(desk, &bob(1, "last"))).unwrap();
     run(&mut writer, |desk| labelers::remove(desk, &[did("ann")], true)).unwrap();
 
-    let page = crate::log::page_after(&mut writer.db, EventId::START, 2, usize::MAX).unwrap();
-    assert_eq!(page.events.len(), 1);
-    assert_eq!(page.more_after, EventId::new(10_001));
-    let more = page.more_after.unwrap();
-    let page = crate::log::page_after(&mut writer.db, more, 2, usize::MAX).unwrap();
-    assert_eq!(page.events.iter().map(|event| event.id.get()).collect::<Vec<_>>(), [12_002]);
-    assert_eq!(page.more_after, None);
+    let mut read = |after| {
+        let until = EventId::new(label::MAX_NUMBER).unwrap();
+        let scan = Scan { after, until, rows: usize::MAX, events: 2, rejected: false };
+        let scanned = crate::scan::scan(&mut writer.db, &scan, (), |(), _| true).unwrap();
+        let ids = scanned.events.iter().map(|event| event.id().get()).collect::<Vec<_>>();
+        (ids, scanned.read.get())
+    };
+    assert_eq!(read(EventId::START), (vec![1], 20_000));
+    assert_eq!(read(EventId::new(20_000).unwrap()), (vec![25_002], 25_002));
 }

@@ -164,7 +164,7 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
 }
 
 async fn compare(store: &Store, model: &Model) {
-    let events = store.events_after(EventId::START, 10_000).await.unwrap();
+    let events = common::events_after(store, EventId::START, 10_000).await;
     let kept: BTreeMap<i64, Kept> = events
         .into_iter()
         .map(|event| (event.id.get(), (event.labeler, event.seq.get(), event.live)))

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{batch, did, entry, id, log, parts, refused, seq};
+use common::{batch, did, entry, events_after, id, labels, log, parts, refused, seq};
 use label::{Epoch, EventId, Label, Millis, Parts, Verdict};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -118,9 +118,9 @@ async fn a_label_comes_back_as_it_was_signed(shop: Shop) {
     }
     store.commit(wanted).await.unwrap();
 
-    let events = store.events(vec![id(3), id(1), id(77), id(2), id(1)]).await.unwrap();
+    let events = labels(store.some(vec![id(3), id(1), id(77), id(2), id(1)]).await.unwrap());
     assert_eq!(events.iter().map(|event| event.id.get()).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(events, store.events_after(EventId::START, 10).await.unwrap());
+    assert_eq!(events, events_after(store, EventId::START, 10).await);
     for ((place, event), (parts, verdict, raw)) in (0u32..).zip(events).zip(variants) {
         assert_eq!(event.label.clone().into_parts(), parts);
         assert_eq!((event.verdict, event.raw, event.place), (verdict, raw, place));
@@ -184,7 +184,7 @@ async fn what_comes_after_caught_up_is_live(mut shop: Shop) {
     store.commit(batch("ann", 1, &["new"])).await.unwrap();
     let store = shop.reopen();
     store.commit(batch("ann", 2, &["newer"])).await.unwrap();
-    let events = store.events_after(EventId::START, 10).await.unwrap();
+    let events = events_after(store, EventId::START, 10).await;
     assert_eq!(events.iter().map(|event| event.live).collect::<Vec<_>>(), [false, true, true]);
     assert!(store.labeler(did("ann")).await.unwrap().unwrap().caught_up);
 }
@@ -224,7 +224,7 @@ async fn a_purged_labeler_starts_from_nothing_and_stays_removed(shop: Shop) {
     store.caught_up(did("ann")).await.unwrap();
     store.remove_labelers(vec![did("ann")], true).await.unwrap();
     assert_eq!(log(store).await, [(2, "rude".into())]);
-    assert_eq!(store.events(vec![id(1), id(2)]).await.unwrap().len(), 1);
+    assert_eq!(store.some(vec![id(1), id(2)]).await.unwrap().len(), 1);
     assert_eq!(store.counts().await.unwrap(), Counts { labelers: 1, labels: 1 });
     assert_eq!(store.count_after(EventId::START).await.unwrap(), 1);
     assert_eq!(store.add_labelers(vec![did("ann")], Source::Plc, Millis(2)).await.unwrap(), []);
@@ -370,12 +370,12 @@ async fn events_are_read_in_order_and_in_pages(shop: Shop) {
     store.commit(batch("ann", 0, &many)).await.unwrap();
     store.commit(batch("bob", 1, &["second", "third"])).await.unwrap();
     store.remove_labelers(vec![did("ann")], true).await.unwrap();
-    let page = store.events_after(EventId::START, 2).await.unwrap();
+    let page = events_after(store, EventId::START, 2).await;
     assert_eq!(page.iter().map(|event| event.id).collect::<Vec<_>>(), [id(1), id(12_002)]);
-    let rest = store.events_after(id(12_002), 2).await.unwrap();
+    let rest = events_after(store, id(12_002), 2).await;
     assert_eq!(rest.iter().map(|event| event.id).collect::<Vec<_>>(), [id(12_003)]);
-    assert_eq!(store.events_after(id(12_003), 2).await.unwrap(), []);
-    assert_eq!(store.events_after(EventId::START, 0).await.unwrap(), []);
+    assert_eq!(events_after(store, id(12_003), 2).await, []);
+    assert_eq!(events_after(store, EventId::START, 0).await, []);
     assert_eq!(store.count_after(id(0)).await.unwrap(), 3);
     assert_eq!(store.count_after(id(1)).await.unwrap(), 2);
     assert_eq!(store.count_after(id(12_003)).await.unwrap(), 0);
@@ -397,8 +397,9 @@ async fn large_events_come_a_few_at_a_time(shop: Shop) {
 
     let (mut after, mut pages) = (EventId::START, Vec::new());
     loop {
-        let page = store.events_after(after, 500).await.unwrap();
+        let (page, read) = common::page(store, after, 500).await;
         let Some(last) = page.last() else { break };
+        assert_eq!(read, last.id);
         assert_eq!(page[0].id, after.next(), "nothing is left out");
         after = last.id;
         pages.push(page.len());
@@ -407,14 +408,14 @@ async fn large_events_come_a_few_at_a_time(shop: Shop) {
     assert!(pages.iter().all(|page| *page <= 17), "{pages:?}");
 
     let mut wanted: Vec<_> = (1..=102).rev().map(id).collect();
-    let mut first = store.events(wanted.clone()).await.unwrap();
+    let mut first = labels(store.some(wanted.clone()).await.unwrap());
     assert_eq!((first.len(), first[0].id), (16, id(1)));
     while let Some(last) = first.last() {
         wanted.retain(|id| *id > last.id);
-        first = store.events(wanted.clone()).await.unwrap();
+        first = labels(store.some(wanted.clone()).await.unwrap());
     }
     assert!(wanted.is_empty(), "{wanted:?}");
-    assert_eq!(store.events(vec![id(101)]).await.unwrap().len(), 1);
+    assert_eq!(store.some(vec![id(101)]).await.unwrap().len(), 1);
 }
 
 async fn a_consumer_begins_at_the_beginning_and_keeps_its_acks(mut shop: Shop) {
@@ -428,8 +429,9 @@ async fn a_consumer_begins_at_the_beginning_and_keeps_its_acks(mut shop: Shop) {
         filter: None,
         webhook: None,
     };
-    store.save_consumer(row.clone()).await.unwrap();
-    store.save_consumer(ConsumerRow { name: "another".into(), ..fresh }).await.unwrap();
+    let (name, position, ahead) = (row.name.clone(), row.position, row.ahead.clone());
+    store.save_progress(name, position, ahead).await.unwrap();
+    store.consumer("another".into()).await.unwrap();
     let store = shop.reopen();
     assert_eq!(store.consumer("default".into()).await.unwrap(), row);
     let names: Vec<_> = store.consumers().await.unwrap().into_iter().map(|row| row.name).collect();

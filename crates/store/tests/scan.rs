@@ -74,7 +74,7 @@ async fn a_row_shows_what_is_known_of_it_and_comes_back_whole() {
     assert_eq!(state, expected);
     assert_eq!((ids(&events), read, looked), (vec![1, 2, 3, 4], id(4), 2));
 
-    let labels = store.events_after(EventId::START, 10).await.unwrap();
+    let labels = common::events_after(&store, EventId::START, 10).await;
     assert_eq!(
         [&events[0], &events[3]],
         [0, 1].map(|at| Event::Label(labels[at].clone())).each_ref()

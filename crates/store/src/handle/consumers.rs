@@ -33,14 +33,6 @@ impl Store {
         self.read(|db| consumers::all(db)).await
     }
 
-    /// Keeps a consumer's position and acks, and nothing else of the row.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn save_consumer(&self, row: ConsumerRow) -> Result<(), StoreError> {
-        self.write(1, move |desk| consumers::save(desk, &row)).await
-    }
-
     /// Keeps a consumer's position and acks. One that was removed meanwhile stays so.
     ///
     /// # Errors

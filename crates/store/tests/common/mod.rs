@@ -1,7 +1,9 @@
 //! Makes labels and batches for the tests of the store.
 
-use label::{Did, Epoch, EventId, Label, Millis, Parts, Seq, Verdict};
-use store::{Batch, Entry, Rejected, Store};
+use label::{
+    Did, Epoch, Event, EventId, Label, LabelEvent, MAX_NUMBER, Millis, Parts, Seq, Verdict,
+};
+use store::{Batch, Entry, Rejected, Scan, Store};
 
 pub fn did(name: &str) -> Did {
     Did::parse(&format!("did:web:{name}.test")).unwrap()
@@ -53,15 +55,36 @@ pub fn batch(labeler: &str, after: i64, vals: &[&str]) -> Batch {
     }
 }
 
+/// One page of labels above `after`, as a scan finds them.
+pub async fn page(store: &Store, after: EventId, limit: usize) -> (Vec<LabelEvent>, EventId) {
+    let until = EventId::new(MAX_NUMBER).unwrap();
+    let scan = Scan { after, until, rows: usize::MAX, events: limit, rejected: false };
+    let scanned = store.scan(scan, (), |(), _| true).await.unwrap();
+    (labels(scanned.events), scanned.read)
+}
+
+/// Those that hold.
+pub fn labels(events: Vec<Event>) -> Vec<LabelEvent> {
+    let label = |event| match event {
+        Event::Label(label) => Some(label),
+        _ => None,
+    };
+    events.into_iter().filter_map(label).collect()
+}
+
+/// Every label above `after`, at most so many.
+pub async fn events_after(store: &Store, after: EventId, limit: usize) -> Vec<LabelEvent> {
+    let (mut events, mut from) = (Vec::new(), after);
+    while from < store.head().borrow().last && events.len() < limit {
+        let (more, read) = page(store, from, limit - events.len()).await;
+        events.extend(more);
+        from = read;
+    }
+    events
+}
+
 /// Every label in the log, with its id.
 pub async fn log(store: &Store) -> Vec<(i64, String)> {
-    let mut log: Vec<(i64, String)> = Vec::new();
-    loop {
-        let after = log.last().map_or(EventId::START, |(last, _)| id(*last));
-        let events = store.events_after(after, 1_000_000).await.unwrap();
-        if events.is_empty() {
-            return log;
-        }
-        log.extend(events.into_iter().map(|event| (event.id.get(), event.label.val.clone())));
-    }
+    let events = events_after(store, EventId::START, usize::MAX).await;
+    events.into_iter().map(|event| (event.id.get(), event.label.val.clone())).collect()
 }
