@@ -49,9 +49,9 @@ impl Consumer {
         self.do_next();
     }
 
-    /// One thing at a time.
-    fn do_next(&mut self) {
-        while !self.busy.changing {
+    /// One thing at a time, and after whatever is being kept: that is older.
+    pub(super) fn do_next(&mut self) {
+        while !self.busy.keeps() {
             match self.asked.waiting.pop_front() {
                 None => return,
                 Some(Ask::Change(change, answer)) => self.change(*change, answer),

@@ -32,6 +32,13 @@ pub(super) struct Busy {
     pub(super) removing: bool,
 }
 
+impl Busy {
+    /// Whether something of the consumer is being written.
+    pub(super) fn keeps(&self) -> bool {
+        self.saving || self.setting_aside || self.changing
+    }
+}
+
 /// Something the store was asked for.
 pub(super) enum Done {
     /// A part of the log.
@@ -65,10 +72,14 @@ impl Consumer {
                 let parcels = self.packer.fetched(&mut self.desk, asked, events);
                 self.hand_over(parcels);
             }
-            Done::Saved => self.busy.saving = false,
+            Done::Saved => {
+                self.busy.saving = false;
+                self.do_next();
+            }
             Done::SetAside(ids) => {
                 self.busy.setting_aside = false;
                 self.desk.set_aside(ids);
+                self.do_next();
             }
             Done::Counted { life, gaps, anchor } => self.counted(life, gaps, anchor),
             Done::Oldest { position, received_at } => {
