@@ -6,6 +6,7 @@
 
 use crate::consumer::{self, Begin, Ended, Share, Word};
 use crate::desk::Conn;
+use crate::handle::gauge_nothing;
 use crate::hook::Poster;
 use crate::names::{Held, Names};
 use crate::patience::patiently;
@@ -204,6 +205,7 @@ impl Hall {
         let Ended { name, removed } = ended;
         self.inboxes.remove(&name);
         self.names.gone(&name);
+        gauge_nothing(&name);
         tracing::info!(consumer = name, "consumer removed");
         if let Some(removed) = removed {
             let _nobody_waits = removed.send(());

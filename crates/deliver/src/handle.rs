@@ -268,25 +268,30 @@ fn describe() {
     describe_counter!("labeltap_webhook_requests_total", "requests of webhooks, by outcome");
 }
 
+/// Sets the gauges of a consumer that is no more, so that nobody waits for it.
+pub(crate) fn gauge_nothing(name: &str) {
+    for gauge in GAUGES {
+        metrics::gauge!(gauge, "consumer" => name.to_owned()).set(0.0);
+    }
+}
+
+const GAUGES: [&str; 4] = [
+    "labeltap_consumer_lag_events",
+    "labeltap_consumer_oldest_unacked_seconds",
+    "labeltap_consumer_in_flight",
+    "labeltap_consumer_connections",
+];
+
 fn gauge(standing: &Standing, now: Millis) {
-    let name = standing.name.clone();
     let age = standing.oldest().map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
-    let set = |gauge: metrics::Gauge, value: f64| gauge.set(value);
     // Counts and ages stay far below 2^53.
-    set(
-        metrics::gauge!("labeltap_consumer_lag_events", "consumer" => name.clone()),
+    let values = [
         standing.lag() as f64,
-    );
-    set(
-        metrics::gauge!("labeltap_consumer_oldest_unacked_seconds", "consumer" => name.clone()),
         age as f64 / 1000.0,
-    );
-    set(
-        metrics::gauge!("labeltap_consumer_in_flight", "consumer" => name.clone()),
         standing.in_flight() as f64,
-    );
-    set(
-        metrics::gauge!("labeltap_consumer_connections", "consumer" => name),
         standing.connections() as f64,
-    );
+    ];
+    for (gauge, value) in GAUGES.into_iter().zip(values) {
+        metrics::gauge!(gauge, "consumer" => standing.name.clone()).set(value);
+    }
 }

@@ -45,10 +45,12 @@ impl Packer {
         self.shelf.bound(bytes);
     }
 
-    /// What was sent without a body is forgotten, and the shelf is emptied.
-    pub(crate) fn clear(&mut self) {
+    /// What was sent without a body is taken back, and the shelf is emptied.
+    pub(crate) fn clear(&mut self, desk: &mut Desk) {
         self.shelf.clear();
-        self.bodiless.clear();
+        for Sending { conn, id, .. } in self.bodiless.drain(..) {
+            desk.withdrawn(conn, id);
+        }
     }
 
     /// Packs all that the desk sends now, and says how many of these were sent before.
@@ -71,6 +73,7 @@ impl Packer {
         if *unwritten >= UNWRITTEN {
             desk.set_full(sending.conn, true);
         }
+        desk.handed(sending.conn, sending.id);
         let parcel = Parcel { event, attempt: sending.attempt };
         parcels.entry(sending.conn).or_default().push(parcel);
     }
@@ -89,6 +92,9 @@ impl Packer {
 
     /// Takes out what is to be fetched next, at most so many, for connections with room.
     pub(crate) fn missing(&mut self, most: usize) -> Vec<Sending> {
+        if self.bodiless.is_empty() {
+            return Vec::new();
+        }
         let full: BTreeSet<Conn> =
             self.unwritten.keys().copied().filter(|conn| !self.has_room(*conn)).collect();
         let mut asked = Vec::new();
@@ -120,6 +126,10 @@ impl Packer {
             // An event may have been asked for twice: by a connection that has gone since,
             // and by the one that has it now. So a body is looked at, and not taken away.
             match bodies.get(&id) {
+                // Fetched for nothing: meanwhile there was enough for this one.
+                Some(_) if desk.awaits(conn, id) && !self.has_room(conn) => {
+                    self.bodiless.push(sending);
+                }
                 Some(event) if desk.awaits(conn, id) => {
                     self.put(desk, &mut parcels, &sending, event.clone());
                 }

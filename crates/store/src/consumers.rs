@@ -5,7 +5,6 @@ use crate::desk::Desk;
 use crate::{ConsumerRow, StoreError, dead, ranges};
 use label::EventId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::ops::RangeInclusive;
 
 /// One consumer, if it is known.
 pub(crate) fn one(db: &Connection, name: &str) -> Result<Option<ConsumerRow>, StoreError> {
@@ -33,17 +32,24 @@ pub(crate) fn ensure(desk: &mut Desk<'_>, name: &str) -> Result<ConsumerRow, Sto
     one(desk.db, name)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
-/// Keeps everything about one, known or not.
-pub(crate) fn set(desk: &mut Desk<'_>, row: &ConsumerRow) -> Result<(), StoreError> {
+/// Keeps everything about one, known or not. Whoever begins `anew` has no dead letters
+/// above that: they are owed again.
+pub(crate) fn set(
+    desk: &mut Desk<'_>,
+    row: &ConsumerRow,
+    ahead: &[u8],
+    anew: bool,
+) -> Result<(), StoreError> {
     let mut upsert = desk.db.prepare_cached(
         "INSERT INTO consumers (name, position, ahead, filter, webhook)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET position = excluded.position, ahead = excluded.ahead,
              filter = excluded.filter, webhook = excluded.webhook",
     )?;
-    let position = row.position.get();
-    let ahead = ranges::encode(position, &row.ahead);
-    upsert.execute(params![row.name, position, ahead, row.filter, row.webhook])?;
+    upsert.execute(params![row.name, row.position.get(), ahead, row.filter, row.webhook])?;
+    if anew {
+        dead::forget_after(desk, &row.name, row.position)?;
+    }
     Ok(())
 }
 
@@ -52,12 +58,11 @@ pub(crate) fn save_progress(
     desk: &mut Desk<'_>,
     name: &str,
     position: EventId,
-    ahead: &[RangeInclusive<i64>],
+    ahead: &[u8],
 ) -> Result<(), StoreError> {
     let mut update =
         desk.db.prepare_cached("UPDATE consumers SET position = ?2, ahead = ?3 WHERE name = ?1")?;
-    let position = position.get();
-    update.execute(params![name, position, ranges::encode(position, ahead)])?;
+    update.execute(params![name, position.get(), ahead])?;
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use crate::desk::Desk;
 use crate::{DeadRow, StoreError, consumers};
 use label::{EventId, Millis};
 use rusqlite::{Connection, Row, params};
-use std::ops::RangeInclusive;
 
 /// Sets these aside, unless there is no such consumer (any more).
 pub(crate) fn set_aside(
@@ -31,7 +30,7 @@ pub(crate) fn retry(
     desk: &mut Desk<'_>,
     name: &str,
     position: EventId,
-    ahead: &[RangeInclusive<i64>],
+    ahead: &[u8],
     ids: &[EventId],
 ) -> Result<(), StoreError> {
     let mut delete = desk.db.prepare_cached("DELETE FROM dead WHERE consumer = ?1 AND id = ?2")?;
@@ -44,6 +43,17 @@ pub(crate) fn retry(
 /// Forgets all of a consumer's.
 pub(crate) fn forget(desk: &mut Desk<'_>, name: &str) -> Result<(), StoreError> {
     desk.db.prepare_cached("DELETE FROM dead WHERE consumer = ?1")?.execute([name])?;
+    Ok(())
+}
+
+/// Forgets those above a position.
+pub(crate) fn forget_after(
+    desk: &mut Desk<'_>,
+    name: &str,
+    position: EventId,
+) -> Result<(), StoreError> {
+    let mut delete = desk.db.prepare_cached("DELETE FROM dead WHERE consumer = ?1 AND id > ?2")?;
+    delete.execute(params![name, position.get()])?;
     Ok(())
 }
 

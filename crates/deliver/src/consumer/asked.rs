@@ -21,6 +21,8 @@ pub(super) struct Asked {
     waiting: VecDeque<Ask>,
     /// Grows when the consumer begins somewhere else.
     pub(super) life: u64,
+    /// What was done; whoever asked for it is to be told.
+    done: Vec<oneshot::Sender<Result<(), AskError>>>,
     removing: Option<oneshot::Sender<()>>,
     removed: bool,
 }
@@ -93,9 +95,9 @@ impl Consumer {
             filter: filter.map(|filter| crate::filter::json(&filter).to_string()),
             webhook,
         };
-        let store = self.store.clone();
+        let (store, starts) = (self.store.clone(), change.start.is_some());
         self.jobs.spawn(async move {
-            patiently(|| store.set_consumer(row.clone())).await?;
+            patiently(|| store.set_consumer(row.clone(), starts)).await?;
             Ok(Done::Changed(Box::new(change), position, answer))
         });
     }
@@ -114,18 +116,31 @@ impl Consumer {
         }
         if change.start.is_some() {
             self.desk.begin_after(position.get());
-            self.packer.clear();
+            self.packer.clear(&mut self.desk);
             self.asked.life += 1;
             self.oldest_at = None;
             self.count();
         }
-        if let Some(webhook) = change.webhook {
-            self.set_webhook(webhook);
+        // Requests under way are for what was owed before: they would meet their successors.
+        let anew = change.start.is_some() && self.hook.is_open();
+        if change.webhook.is_some() || anew {
+            let own = change.webhook.unwrap_or_else(|| self.hook.own());
+            self.set_webhook(own);
         }
         tracing::info!(consumer = self.name, position = position.get(), "consumer changed");
-        self.tell();
-        let _nobody_waits = answer.send(Ok(()));
+        self.asked.done.push(answer);
+        self.answer();
         self.do_next();
+    }
+
+    /// Answers who asked for a change, once the numbers that they will look at are right.
+    pub(super) fn answer(&mut self) {
+        if self.anchor.is_some() {
+            self.tell();
+            for answer in self.asked.done.drain(..) {
+                let _nobody_waits = answer.send(Ok(()));
+            }
+        }
     }
 
     pub(super) fn set_filter(&mut self, filter: Option<Filter>) {
@@ -152,7 +167,9 @@ impl Consumer {
         ids: Vec<EventId>,
         answer: oneshot::Sender<Result<Vec<EventId>, AskError>>,
     ) {
-        self.desk.owe_again(ids.iter().map(|id| id.get()));
+        if !ids.is_empty() {
+            self.desk.owe_again(ids.iter().map(|id| id.get()));
+        }
         let (position, ahead) = self.progress();
         let (store, name) = (self.store.clone(), self.name.clone());
         self.jobs.spawn(async move {

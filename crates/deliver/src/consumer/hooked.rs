@@ -64,6 +64,11 @@ impl Hooked {
         self.open.is_some()
     }
 
+    /// As it was given by the API.
+    pub(super) fn own(&self) -> Option<Url> {
+        self.own.clone()
+    }
+
     /// What is kept of it.
     pub(super) fn own_url(&self) -> Option<String> {
         self.own.as_ref().map(ToString::to_string)
@@ -98,6 +103,7 @@ impl Consumer {
         if let Some(old) = self.hook.open.take() {
             self.close(old.conn);
         }
+        self.desk.set_careful(false);
         let url = configured.or(own);
         let hook =
             url.map(|url| Hook { url, password, secret: self.settings.webhook_secret.clone() });
@@ -147,7 +153,8 @@ impl Consumer {
             // A receiver that seems to be down is tried with one event, and not that which
             // may be the reason.
             let careful = open.health.is_down();
-            self.desk.set_window(open.conn, in_flight + room, careful);
+            self.desk.set_window(open.conn, in_flight + room);
+            self.desk.set_careful(careful);
         }
     }
 

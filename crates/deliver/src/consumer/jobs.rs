@@ -197,7 +197,13 @@ impl Consumer {
         if self.asked.is_removed() {
             return Ok(self.asked.who_removed());
         }
-        let unsure = self.busy.saving || self.busy.changing;
+        // A change that is being kept is kept whole.
+        while self.busy.changing
+            && let Some(ended) = self.jobs.join_next().await
+        {
+            self.ended(ended)?;
+        }
+        let unsure = self.busy.saving;
         self.jobs.shutdown().await;
         if unsure || self.desk.is_changed() || self.desk.has_moved() {
             let (position, ahead) = self.progress();

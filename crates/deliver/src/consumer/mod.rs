@@ -31,13 +31,13 @@ use jobs::{Busy, Done};
 use label::Filter;
 use share::Awake;
 pub(crate) use share::Share;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ConsumerRow, Head, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
 /// Words heard before the desk is asked again.
@@ -92,6 +92,8 @@ struct Consumer {
     /// Label events ever added to the log when it ended where the desk has read to; `None`
     /// before that was counted.
     anchor: Option<u64>,
+    /// That count, while it goes on.
+    counting: Option<AbortHandle>,
     /// Labels read beyond what was there when counting began.
     looked: u64,
     save_at: Option<Moment>,
@@ -160,6 +162,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         busy: Busy::default(),
         at_end: None,
         anchor: None,
+        counting: None,
         looked: 0,
         save_at: None,
         look_round_at: LOOK_ROUND,
@@ -186,7 +189,14 @@ impl Consumer {
             })
         });
         self.set_filter(filter);
-        self.set_webhook(row.webhook.and_then(|url| url.parse().ok()));
+        let webhook = row.webhook.and_then(|url| {
+            let parsed = url.parse().ok();
+            if parsed.is_none() {
+                tracing::error!(consumer = self.name, "the kept webhook is no URL");
+            }
+            parsed
+        });
+        self.set_webhook(webhook);
     }
 
     /// Acts, then waits for one thing to happen. False when nobody will speak any more, or
@@ -197,9 +207,7 @@ impl Consumer {
         let mut words = Vec::new();
         tokio::select! {
             biased;
-            Some(done) = self.jobs.join_next() => {
-                self.finish(done.map_err(Trouble::Panicked)??);
-            }
+            Some(ended) = self.jobs.join_next() => self.ended(ended)?,
             word = self.hook.word() => self.hear_hook(word),
             heard = inbox.recv_many(&mut words, HEARD_TOGETHER) => {
                 for word in words {
@@ -215,6 +223,16 @@ impl Consumer {
         Ok(!self.asked.is_removed())
     }
 
+    /// A request to the store ended. One that was called off tells nothing.
+    fn ended(&mut self, ended: Result<Result<Done, StoreError>, JoinError>) -> Result<(), Trouble> {
+        match ended {
+            Ok(done) => self.finish(done?),
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => return Err(Trouble::Panicked(error)),
+        }
+        Ok(())
+    }
+
     fn now(&self) -> Moment {
         self.started.elapsed()
     }
@@ -222,7 +240,7 @@ impl Consumer {
     fn wake_at(&self) -> Moment {
         let now = self.now();
         let expiry = self.desk.expires_at();
-        let save = self.save_at.filter(|_| !self.busy.saving);
+        let save = self.save_at.filter(|_| !self.busy.saving && !self.busy.changing);
         let look = (!self.queues.is_empty()).then_some(self.look_round_at);
         let hook = self.hook.wakes_at(now);
         let first = [expiry, save, look, hook, self.oldest_due()].into_iter().flatten().min();
@@ -276,15 +294,15 @@ impl Consumer {
 
     fn acks(&mut self, conn: Conn, ids: &[i64]) {
         let mut acked = 0;
+        let mut ignored = BTreeMap::<&str, u64>::new();
         for id in ids {
             match self.desk.ack(conn, *id) {
                 Ok(()) => acked += 1,
-                Err(ignored) => {
-                    let reason = ignored.as_str();
-                    metrics::counter!("labeltap_acks_ignored_total", "reason" => reason)
-                        .increment(1);
-                }
+                Err(why) => *ignored.entry(why.as_str()).or_default() += 1,
             }
+        }
+        for (reason, count) in ignored {
+            metrics::counter!("labeltap_acks_ignored_total", "reason" => reason).increment(count);
         }
         metrics::counter!("labeltap_acked_total").increment(acked);
     }

@@ -74,20 +74,30 @@ impl Consumer {
             // Here nothing is unread. Labels that were purged unread made the sum wrong;
             // now it is right again.
             self.anchor = Some(head.added);
+            self.answer();
         }
     }
 
     /// Counts beside delivery what was owed when it began: after a long absence that takes
     /// a while.
     pub(super) fn count(&mut self) {
-        self.anchor = None;
         self.looked = 0;
+        let head = *self.head.borrow();
+        self.anchor = (self.desk.frontier() == head.last.get()).then_some(head.added);
+        if let Some(count) = self.counting.take() {
+            count.abort();
+        }
+        if self.anchor.is_some() && self.desk.ahead().is_empty() {
+            return;
+        }
+        self.anchor = None;
         let (store, life) = (self.store.clone(), self.asked.life);
         let (position, ahead) = (self.desk.position(), self.desk.ahead());
-        self.jobs.spawn(async move {
+        let count = self.jobs.spawn(async move {
             let (gaps, anchor) = patiently(|| count(&store, position, &ahead)).await?;
             Ok(Done::Counted { life, gaps, anchor })
         });
+        self.counting = Some(count);
     }
 
     /// What we know from having read everything is the better number.
@@ -98,6 +108,7 @@ impl Consumer {
                 self.desk.owed_unread(gaps);
             }
         }
+        self.answer();
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::desk::{Lane, Page, Seen, Takers, Wanted};
 use label::{Did, Facts, Filter};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use store::RowView;
 
@@ -14,7 +15,8 @@ pub(super) struct Sieve {
     /// Those of its connections.
     present: Arc<[(Takers, Filter)]>,
     wanted: Takers,
-    sent: Vec<i64>,
+    held: Vec<i64>,
+    skip: Vec<RangeInclusive<i64>>,
     lanes: RandomState,
     page: Page,
     /// The last row that was owed was left.
@@ -33,7 +35,8 @@ impl Sieve {
             filter,
             present,
             wanted: wanted.takers,
-            sent: wanted.sent,
+            held: wanted.held,
+            skip: wanted.skip,
             lanes,
             page,
             leaving: false,
@@ -42,7 +45,7 @@ impl Sieve {
 
     /// Whether rejected labels are to be looked at.
     pub(super) fn sees_rejected(&self) -> bool {
-        self.filter.names_rejected() || !self.sent.is_empty()
+        self.filter.names_rejected() || !self.held.is_empty()
     }
 
     /// Whether the row is taken. What is owed and not taken is remembered as left.
@@ -54,8 +57,12 @@ impl Sieve {
         };
         let facts = Facts { labeler: row.labeler, uri, val, verdict: row.verdict };
         let id = row.id.get();
+        if self.is_done(id) {
+            return false;
+        }
         let matters = || self.present.iter().any(|(_, filter)| filter.takes_lane(row.labeler, uri));
-        if !self.owes(id, &facts) {
+        let held = self.held.binary_search(&id).is_ok();
+        if !held && !self.owes(&facts) {
             self.leaving = self.leaving && !matters();
             return false;
         }
@@ -64,22 +71,28 @@ impl Sieve {
             takers.join(*one);
         }
         let taken = takers.meet(self.wanted);
-        if taken || matters() {
+        if taken || held || matters() {
             let lane = self.lane(row.labeler, uri);
             self.page.seen.push(Seen { id, lane, takers, taken });
         }
-        if !taken {
+        if taken {
+            self.leaving = false;
+        } else if !held {
             self.leave(id);
         }
-        self.leaving = !taken;
         taken
     }
 
-    /// Whether the consumer's filter takes it, or once did. A label that does not hold is
-    /// owed only to a filter that names its verdict.
-    fn owes(&self, id: i64, facts: &Facts<'_>) -> bool {
+    fn is_done(&self, id: i64) -> bool {
+        let at = self.skip.partition_point(|range| *range.end() < id);
+        self.skip.get(at).is_some_and(|range| range.contains(&id))
+    }
+
+    /// Whether the consumer's filter takes it. A label that does not hold is owed only to a
+    /// filter that names its verdict.
+    fn owes(&self, facts: &Facts<'_>) -> bool {
         let asked = facts.verdict.holds() || self.filter.names(facts.verdict);
-        asked && self.filter.takes(facts) || self.sent.binary_search(&id).is_ok()
+        asked && self.filter.takes(facts)
     }
 
     fn leave(&mut self, id: i64) {
@@ -88,6 +101,7 @@ impl Sieve {
             Some(range) => *range = *range.start()..=id,
             None => self.page.left.push(id..=id),
         }
+        self.leaving = true;
     }
 
     fn lane(&self, labeler: &Did, uri: Option<&str>) -> Lane {

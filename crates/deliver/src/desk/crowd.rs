@@ -22,7 +22,8 @@ pub(crate) struct Chair {
 #[derive(Debug)]
 struct Seat {
     chair: Chair,
-    in_flight: usize,
+    /// What is in flight to it.
+    flying: BTreeSet<i64>,
     unwritten: usize,
     /// Has enough to write, however few events that are.
     full: bool,
@@ -51,27 +52,30 @@ impl Crowd {
         if let Some(number) = chair.filter {
             *self.present.entry(Takers::one(number)).or_default() += 1;
         }
-        self.seats.insert(conn, Seat { chair, in_flight: 0, unwritten: 0, full: false });
+        self.seats.insert(conn, Seat { chair, flying: BTreeSet::new(), unwritten: 0, full: false });
         self.change(conn, |_| ());
     }
 
-    pub(crate) fn close(&mut self, conn: Conn) {
+    /// Answers what was in flight to it, and is not any more.
+    pub(crate) fn close(&mut self, conn: Conn) -> BTreeSet<i64> {
         self.leave_room(conn);
-        let Some(seat) = self.seats.remove(&conn) else { return };
-        self.in_flight -= seat.in_flight;
-        let Some(one) = seat.chair.filter.map(Takers::one) else { return };
-        if let Some(count) = self.present.get_mut(&one) {
+        let Some(seat) = self.seats.remove(&conn) else { return BTreeSet::new() };
+        self.in_flight -= seat.flying.len();
+        if let Some(one) = seat.chair.filter.map(Takers::one)
+            && let Some(count) = self.present.get_mut(&one)
+        {
             *count -= 1;
             if *count == 0 {
                 self.present.remove(&one);
             }
         }
+        seat.flying
     }
 
     /// Nothing is in flight any more; what is not yet written still is not.
     pub(crate) fn forget_flights(&mut self) {
         for conn in self.seats.keys().copied().collect::<Vec<_>>() {
-            self.change(conn, |seat| seat.in_flight = 0);
+            self.change(conn, |seat| seat.flying.clear());
         }
         self.in_flight = 0;
     }
@@ -103,7 +107,7 @@ impl Crowd {
 
     /// How many events this connection has in flight.
     pub(crate) fn in_flight_of(&self, conn: Conn) -> usize {
-        self.seats.get(&conn).map_or(0, |seat| seat.in_flight)
+        self.seats.get(&conn).map_or(0, |seat| seat.flying.len())
     }
 
     pub(crate) fn expires(&self, conn: Conn) -> bool {
@@ -121,22 +125,23 @@ impl Crowd {
     }
 
     /// One more in flight.
-    pub(crate) fn lent(&mut self, conn: Conn) {
+    pub(crate) fn lent(&mut self, conn: Conn, id: i64) {
         self.in_flight += 1;
         self.change(conn, |seat| {
-            seat.in_flight += 1;
+            seat.flying.insert(id);
             seat.unwritten += 1;
         });
     }
 
-    /// One less in flight.
-    pub(crate) fn landed(&mut self, conn: Option<Conn>) {
+    /// This one is not in flight any more.
+    pub(crate) fn landed(&mut self, conn: Option<Conn>, id: i64) {
         if let Some(conn) = conn
-            && let Some(seat) = self.seats.get(&conn)
-            && seat.in_flight > 0
+            && self.seats.get(&conn).is_some_and(|seat| seat.flying.contains(&id))
         {
             self.in_flight -= 1;
-            self.change(conn, |seat| seat.in_flight -= 1);
+            self.change(conn, |seat| {
+                seat.flying.remove(&id);
+            });
         }
     }
 
@@ -151,10 +156,10 @@ impl Crowd {
         let Some(seat) = self.seats.get_mut(&conn) else { return };
         change(seat);
         let has_room =
-            !seat.full && seat.in_flight < seat.chair.window && seat.unwritten < self.unwritten;
+            !seat.full && seat.flying.len() < seat.chair.window && seat.unwritten < self.unwritten;
         if let (true, Some(number)) = (has_room, seat.chair.filter) {
             let room = self.rooms.entry(Takers::one(number)).or_default();
-            room.insert((seat.in_flight, conn));
+            room.insert((seat.flying.len(), conn));
         }
     }
 
@@ -162,7 +167,7 @@ impl Crowd {
         let Some(seat) = self.seats.get(&conn) else { return };
         let Some(one) = seat.chair.filter.map(Takers::one) else { return };
         if let Some(room) = self.rooms.get_mut(&one) {
-            room.remove(&(seat.in_flight, conn));
+            room.remove(&(seat.flying.len(), conn));
             if room.is_empty() {
                 self.rooms.remove(&one);
             }

@@ -103,13 +103,23 @@ impl Done {
         }
     }
 
-    /// The first range above `after` with at least so many ids, if there is one among the
-    /// next few.
-    pub(crate) fn long_range(&self, after: i64, ids: i64) -> Option<RangeInclusive<i64>> {
-        const FEW: usize = 64;
-        let next = self.above.range(after.saturating_add(1)..).take(FEW);
-        let long = next.into_iter().find(|(start, end)| *end - *start >= ids);
-        long.map(|(start, end)| *start..=*end)
+    /// The next ranges above `after` that begin no later than `until`: at most so many, and
+    /// none from the first on that has at least `long` ids.
+    pub(crate) fn next_ranges(
+        &self,
+        after: i64,
+        until: i64,
+        most: usize,
+        long: i64,
+    ) -> Vec<RangeInclusive<i64>> {
+        let next = self.above.range(after.saturating_add(1)..).take(most);
+        let next = next.take_while(|(start, end)| **start <= until && *end - *start < long);
+        next.map(|(start, end)| *start..=*end).collect()
+    }
+
+    /// Where the first range above `after` begins.
+    pub(crate) fn next_start(&self, after: i64) -> Option<i64> {
+        self.above.range(after.saturating_add(1)..).next().map(|(start, _)| *start)
     }
 }
 
@@ -154,10 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_range_is_found_behind_short_ones() {
-        let done = Done::new(2, [5..=5, 9..=30]);
-        assert_eq!(done.long_range(2, 10), Some(9..=30));
-        assert_eq!(done.long_range(2, 100), None);
-        assert_eq!(done.long_range(9, 1), None);
+    fn ranges_are_told_up_to_a_long_one() {
+        let done = Done::new(2, [5..=5, 9..=30, 40..=40]);
+        assert_eq!(done.next_ranges(2, 100, 9, 10), [5..=5]);
+        assert_eq!(done.next_ranges(2, 100, 9, 100), [5..=5, 9..=30, 40..=40]);
+        assert_eq!(done.next_ranges(2, 39, 9, 100), [5..=5, 9..=30]);
+        assert_eq!(done.next_ranges(2, 100, 1, 100), [5..=5]);
+        assert_eq!((done.next_start(5), done.next_start(40)), (Some(9), None));
     }
 }

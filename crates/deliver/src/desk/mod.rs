@@ -127,6 +127,8 @@ enum Stage {
     Behind,
     /// Waits for a connection with room.
     Ready,
+    /// Its owner is to have it; its body is still being looked for.
+    Lent,
     /// Given to its owner; written to the socket at this moment, or not yet. What is not
     /// written does not expire: the socket has a limit of its own for that.
     Flying(Option<Moment>),
@@ -190,9 +192,11 @@ impl Desk {
 
     /// A connection is gone: what it had goes back, to be sent to others at once.
     pub(crate) fn closed(&mut self, conn: Conn) {
-        self.crowd.close(conn);
-        let had = self.held.iter().filter(|(_, held)| held.owner == Some(conn));
-        for id in had.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let flying = self.crowd.close(conn);
+        let resting = self.resting.iter().map(|(_, id)| *id);
+        let rests = |id: &i64| self.held.get(id).is_some_and(|held| held.owner == Some(conn));
+        let had: Vec<i64> = flying.into_iter().chain(resting.filter(rests)).collect();
+        for id in had {
             self.give_back(id, "the connection was lost");
         }
     }
@@ -204,11 +208,11 @@ impl Desk {
         let held = self.held.get_mut(&id)?;
         let conn = self.crowd.pick(held.takers, held.owner)?;
         self.ready.remove(held.takers, id);
-        let again = held.owner.is_some();
+        let again = held.deliveries > 0;
         held.fenced |= held.owner.is_some_and(|owner| owner != conn);
         held.owner = Some(conn);
-        held.stage = Stage::Flying(None);
-        self.crowd.lent(conn);
+        held.stage = Stage::Lent;
+        self.crowd.lent(conn, id);
         Some(Sending { conn, id, attempt: held.deliveries.saturating_add(1), again })
     }
 
@@ -224,10 +228,23 @@ impl Desk {
         }
     }
 
-    /// Whether this event is in flight to this connection, and not yet written.
+    /// Whether this event is to go to this connection, and has not been handed over.
     pub(crate) fn awaits(&self, conn: Conn, id: i64) -> bool {
-        let fits = |held: &Held| held.owner == Some(conn) && held.stage == Stage::Flying(None);
+        self.stands(conn, id, Stage::Lent)
+    }
+
+    fn stands(&self, conn: Conn, id: i64, stage: Stage) -> bool {
+        let fits = |held: &Held| held.owner == Some(conn) && held.stage == stage;
         self.held.get(&id).is_some_and(fits)
+    }
+
+    /// This one was handed over to the connection, to be written.
+    pub(crate) fn handed(&mut self, conn: Conn, id: i64) {
+        if self.awaits(conn, id)
+            && let Some(held) = self.held.get_mut(&id)
+        {
+            held.stage = Stage::Flying(None);
+        }
     }
 
     /// These were written to the connection's socket. From now on they may expire.
@@ -235,7 +252,7 @@ impl Desk {
         self.crowd.wrote(conn, ids.len());
         let expires = self.crowd.expires(conn);
         for id in ids {
-            if self.awaits(conn, *id)
+            if self.stands(conn, *id, Stage::Flying(None))
                 && let Some(held) = self.held.get_mut(id)
             {
                 held.stage = Stage::Flying(Some(now));
@@ -300,9 +317,13 @@ impl Desk {
         self.held.get(&id).map_or(0, |held| held.deliveries)
     }
 
-    /// Another window for this connection, and whether it is to be tried with care.
-    pub(crate) fn set_window(&mut self, conn: Conn, window: usize, careful: bool) {
+    /// Another window for this connection.
+    pub(crate) fn set_window(&mut self, conn: Conn, window: usize) {
         self.crowd.set_window(conn, window);
+    }
+
+    /// Whether what was delivered least often is to be tried first.
+    pub(crate) fn set_careful(&mut self, careful: bool) {
         self.careful = careful;
     }
 
@@ -323,8 +344,8 @@ impl Desk {
 
     /// A connection says it is done with an event.
     ///
-    /// Any connection may, until the event has been sent again elsewhere; from then on
-    /// only its new owner.
+    /// Any connection may, once it was delivered and until it has been sent again elsewhere;
+    /// from then on only its new owner.
     pub(crate) fn ack(&mut self, conn: Conn, id: i64) -> Result<(), Ignored> {
         let Some(held) = self.held.get(&id) else {
             return Err(match id {
@@ -337,6 +358,12 @@ impl Desk {
             (None, _) => Err(Ignored::NotSent),
             (_, Stage::Aside) => Err(Ignored::SetAside),
             (Some(owner), _) if held.fenced && owner != conn => Err(Ignored::NotOwner),
+            // The peer may be quicker than its socket's word that it was written.
+            (Some(owner), Stage::Flying(_)) if owner == conn => {
+                self.settle(id);
+                Ok(())
+            }
+            _ if held.deliveries == 0 => Err(Ignored::NotSent),
             (Some(_), _) => {
                 self.settle(id);
                 Ok(())
@@ -349,11 +376,12 @@ impl Desk {
     fn give_back(&mut self, id: i64, why: &str) -> bool {
         let Some(held) = self.held.get_mut(&id) else { return false };
         match held.stage {
+            Stage::Lent => self.crowd.landed(held.owner, id),
             Stage::Flying(since) => {
                 if let Some(since) = since {
                     self.written.remove(&(since, id));
                 }
-                self.crowd.landed(held.owner);
+                self.crowd.landed(held.owner, id);
                 if self.rules.max_deliveries.is_some_and(|most| held.deliveries >= most) {
                     held.stage = Stage::Aside;
                     let (deliveries, error) = (held.deliveries, why.to_owned());
@@ -376,11 +404,12 @@ impl Desk {
         let Some(held) = self.held.remove(&id) else { return };
         self.ready.remove(held.takers, id);
         match held.stage {
+            Stage::Lent => self.crowd.landed(held.owner, id),
             Stage::Flying(since) => {
                 if let Some(since) = since {
                     self.written.remove(&(since, id));
                 }
-                self.crowd.landed(held.owner);
+                self.crowd.landed(held.owner, id);
             }
             Stage::Resting(until) => {
                 self.resting.remove(&(until, id));
@@ -393,6 +422,7 @@ impl Desk {
         }
         self.leave_lane(held.lane, 1);
         self.done.insert(id..=id);
+        self.pass.settled = true;
         self.changed = true;
     }
 }

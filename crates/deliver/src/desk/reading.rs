@@ -13,9 +13,11 @@ use super::{Desk, Held, Lane, Queue, Stage, Takers};
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
-/// Of what is done, ranges of so many ids are not read again; shorter ones are read and
-/// thrown away, since a question costs as much as some hundreds of rows.
+/// Of what is done, ranges of so many ids are not read again; shorter ones are read over,
+/// since a question costs as much as some hundreds of rows.
 const LONG_RANGE: i64 = 1000;
+/// So many of the shorter ones are told at once.
+const RANGES_TOLD: usize = 4096;
 
 /// How far the reading has come, and what was left on the way.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Pass {
     /// This pass has come to the end of the log or to something nobody had read: another
     /// one may begin. So passes cannot follow each other for nothing.
     advanced: bool,
+    /// Something has left the desk since this pass began.
+    pub(super) settled: bool,
 }
 
 impl Pass {
@@ -58,6 +62,7 @@ impl Pass {
             left: 0,
             left_beyond: 0,
             advanced: false,
+            settled: false,
         }
     }
 
@@ -71,6 +76,7 @@ impl Pass {
         self.left_from = None;
         self.left_takers = Takers::NOBODY;
         self.advanced = false;
+        self.settled = false;
         self.read = self.read.min(read);
     }
 }
@@ -86,9 +92,11 @@ pub(crate) struct Wanted {
     pub(crate) events: usize,
     /// Those that one of these takes.
     pub(crate) takers: Takers,
-    /// Of these ids, those that were sent already: the consumer's filter, which may be
-    /// another one by now, does not matter for them. Ascending.
-    pub(crate) sent: Vec<i64>,
+    /// These are held already, ascending: they are to be seen whoever takes them. They are
+    /// owed even if the consumer's filter, which may be another one by now, leaves them out.
+    pub(crate) held: Vec<i64>,
+    /// These are done with, ascending: they are to be passed over.
+    pub(crate) skip: Vec<RangeInclusive<i64>>,
     /// Comes back with the page.
     pub(crate) generation: u64,
 }
@@ -108,8 +116,8 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
     pub(crate) generation: u64,
-    /// In order: everything that was taken, and of the rest what is in a lane of which
-    /// somebody present takes something.
+    /// In order: everything that was taken or is held, and of the rest what is in a lane of
+    /// which somebody present takes something.
     pub(crate) seen: Vec<Seen>,
     /// Ranges that cover all that the consumer's filter takes and nobody wanted, and nothing
     /// that it leaves out in a lane of which somebody present takes something.
@@ -134,30 +142,40 @@ impl Desk {
             self.drop_unsent(|held| !held.takers.meet(hungry));
         }
         self.go_back(hungry);
+        if self.is_full() && std::mem::take(&mut self.pass.settled) {
+            // This pass goes no further. What has left meanwhile is reason enough for another.
+            self.pass.advanced = true;
+            self.go_back(hungry);
+        }
         let space = self.space();
-        let too_much =
-            self.pass.parked.len() >= self.rules.parked || self.done.ranges() >= self.rules.ranges;
-        if space == 0 || too_much {
+        // What is held has to be looked at for whoever has come, also when there is space for
+        // nothing else.
+        if (space == 0 && self.is_at_frontier()) || self.is_full() {
             return None;
         }
-        self.pass.read = self.done.jump(self.pass.read);
+        self.read_to(self.done.jump(self.pass.read));
         let pass = &self.pass;
         let known = if pass.read < pass.frontier { pass.frontier } else { i64::MAX };
-        let long = self.done.long_range(pass.read, LONG_RANGE);
+        let skip = self.done.next_ranges(pass.read, known, RANGES_TOLD, LONG_RANGE);
+        let told = skip.last().map_or(pass.read, |range| *range.end());
+        let next = self.done.next_start(told);
         Some(Wanted {
             after: pass.read,
-            until: long.map_or(known, |range| known.min(range.start() - 1)),
-            events: space.min(self.rules.page),
+            until: next.map_or(known, |start| known.min(start - 1)),
+            events: space.clamp(1, self.rules.page),
             // When space gets scarce it is for those who have nothing.
             takers: if space <= self.rules.held / 2 { hungry } else { self.crowd.present() },
-            sent: self.sent_above(pass.read),
+            held: self.held.range(pass.read + 1..).map(|(id, _)| *id).collect(),
+            skip,
             generation: pass.generation,
         })
     }
 
-    fn sent_above(&self, id: i64) -> Vec<i64> {
-        let held = self.held.range(id.saturating_add(1)..);
-        held.filter(|(_, held)| held.owner.is_some()).map(|(id, _)| *id).collect()
+    /// Whether no more can be remembered of what is left. Ranges only grow beyond the
+    /// frontier: reading again up to there fills the gaps between them.
+    fn is_full(&self) -> bool {
+        let ranges = self.is_at_frontier() && self.done.ranges() >= self.rules.ranges;
+        ranges || self.pass.parked.len() >= self.rules.parked
     }
 
     /// Whom we would read for.
@@ -202,15 +220,20 @@ impl Desk {
         if page.end > from {
             owed.extend(self.held.range(from + 1..=page.end).map(|(id, _)| (*id, *id)));
             self.pass_over(from, page.end, owed);
-            self.pass.read = page.end;
+            self.read_to(page.end);
         }
+        self.pass.advanced |= page.all;
+        kept
+    }
+
+    fn read_to(&mut self, id: i64) {
         let pass = &mut self.pass;
-        pass.advanced |= page.all || pass.read > pass.frontier;
+        pass.read = pass.read.max(id);
+        pass.advanced |= pass.read > pass.frontier;
         pass.frontier = pass.frontier.max(pass.read);
         if pass.read >= pass.frontier {
             pass.left_beyond = 0;
         }
-        kept
     }
 
     /// An owed event was met: it is held, or left. Whether its body is of use.
@@ -230,8 +253,9 @@ impl Desk {
             return false;
         }
         let depth = self.lanes.get(&lane).map_or(0, |queue| queue.count);
+        let space = self.space();
         // A lane may fill half of what is left, so many deep ones do not fill it either.
-        if taken && (depth == 0 || depth < self.space() / 2) {
+        if taken && space > 0 && (depth == 0 || depth < space / 2) {
             if id <= self.pass.frontier {
                 self.pass.left_beyond = self.pass.left_beyond.saturating_sub(1);
             }
@@ -240,8 +264,8 @@ impl Desk {
         }
         self.pass.parked.insert(lane);
         self.left_at(id);
-        if taken {
-            self.pass.left += 1;
+        self.pass.left += u64::from(taken);
+        if taken && depth > 0 {
             self.pass.deep.insert(lane, depth);
         } else {
             self.pass.left_takers.join(takers);
@@ -378,6 +402,11 @@ impl Desk {
         for id in gone {
             let Some(held) = self.held.remove(&id) else { continue };
             self.ready.remove(held.takers, id);
+            if id > self.pass.read {
+                // This pass will meet it.
+                self.pass.left_beyond += 1;
+                continue;
+            }
             if held.stage == Stage::Ready {
                 self.pass.left_takers.join(held.takers);
             } else {

@@ -1,7 +1,7 @@
 //! Who reads the log, and what was set aside for them.
 
 use super::Store;
-use crate::{ConsumerRow, DeadRow, StoreError, consumers, dead};
+use crate::{ConsumerRow, DeadRow, StoreError, consumers, dead, ranges};
 use label::{EventId, Millis};
 use std::ops::RangeInclusive;
 
@@ -43,15 +43,20 @@ impl Store {
         position: EventId,
         ahead: Vec<RangeInclusive<i64>>,
     ) -> Result<(), StoreError> {
+        // Here and not by the writer, for whom everybody waits.
+        let ahead = ranges::encode(position.get(), &ahead);
         self.write(1, move |desk| consumers::save_progress(desk, &name, position, &ahead)).await
     }
 
-    /// Keeps everything about a consumer, known or new.
+    /// Keeps everything about a consumer, known or new. When it begins `anew`, somewhere
+    /// else than where it was, its dead letters above that are forgotten: they are owed
+    /// again.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn set_consumer(&self, row: ConsumerRow) -> Result<(), StoreError> {
-        self.write(1, move |desk| consumers::set(desk, &row)).await
+    pub async fn set_consumer(&self, row: ConsumerRow, anew: bool) -> Result<(), StoreError> {
+        let ahead = ranges::encode(row.position.get(), &row.ahead);
+        self.write(1, move |desk| consumers::set(desk, &row, &ahead, anew)).await
     }
 
     /// Forgets a consumer and what was set aside for it. False if it was not known.
@@ -123,6 +128,7 @@ impl Store {
         ahead: Vec<RangeInclusive<i64>>,
         ids: Vec<EventId>,
     ) -> Result<(), StoreError> {
+        let ahead = ranges::encode(position.get(), &ahead);
         self.write(ids.len(), move |desk| dead::retry(desk, &name, position, &ahead, &ids)).await
     }
 }
