@@ -55,7 +55,9 @@ impl Consumer {
         self.busy.reading = false;
         let Found { scanned, head, is_new } = found;
         let Scanned { state, events, read, looked } = scanned;
-        let all = read >= head.last;
+        // Not where it ended when we asked: that it has grown since may have been heard
+        // already, and nobody would tell us again.
+        let all = read >= self.head.borrow().last;
         let page = state.page(read.get(), all);
         if page.generation != self.desk.generation() {
             return;
