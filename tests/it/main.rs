@@ -13,6 +13,7 @@ mod corpus;
 mod crash;
 mod first_light;
 mod flaky;
+mod histories;
 mod many;
 mod map;
 mod network;

@@ -1,4 +1,4 @@
-//! A reader of `/channel` without a WebSocket library: it sees every frame as it came, and
+//! A peer of `/channel` without a WebSocket library: it sees every frame as it came, and
 //! how the connection ended. It reads only when told to, and answers no pings.
 
 use crate::tap::{Tap, within};
@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 
 /// An open connection.
 pub(crate) struct Raw {
@@ -26,6 +27,7 @@ impl Raw {
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut raw = Self { stream, buffer: Vec::new() };
         let end = loop {
@@ -54,6 +56,23 @@ impl Raw {
                 return None;
             }
         }
+    }
+
+    /// Sends a frame; false when the connection has ended.
+    pub(crate) async fn say(&mut self, opcode: u8, payload: &[u8]) -> bool {
+        let length = u16::try_from(payload.len()).expect("a short message");
+        let mut frame = vec![0x80 | opcode];
+        match u8::try_from(length) {
+            Ok(short @ ..126) => frame.push(0x80 | short),
+            _ => {
+                frame.push(0x80 | 126);
+                frame.extend(length.to_be_bytes());
+            }
+        }
+        // A client has to mask; a mask of zeros leaves everything as it is.
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        within(self.stream.write_all(&frame)).await.is_ok()
     }
 
     /// The types of all frames up to the end of the connection.
