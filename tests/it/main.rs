@@ -14,6 +14,7 @@ mod crash;
 mod first_light;
 mod flaky;
 mod histories;
+mod lives;
 mod many;
 mod map;
 mod network;

@@ -62,7 +62,14 @@ fn filter(field: &'static str, value: &str) -> Filter {
 /// Reads the whole log, one short read after the other.
 fn read(runtime: &Runtime, store: &Store, filter: Option<Filter>, count: u64) -> Round {
     let until = EventId::new(MAX_NUMBER).unwrap();
-    let scan = |after| Scan { after, until, rows: usize::MAX, events: usize::MAX, rejected: false };
+    let scan = |after| Scan {
+        after,
+        until,
+        rows: usize::MAX,
+        events: usize::MAX,
+        rejected: false,
+        labelers: false,
+    };
     runtime.block_on(async {
         let end = store.head().borrow().last;
         let timer = Timer::start();
@@ -83,7 +90,10 @@ fn read(runtime: &Runtime, store: &Store, filter: Option<Filter>, count: u64) ->
 
 fn look((filter, taken): &mut Asked, row: &RowView<'_>) -> bool {
     let RowView { labeler, verdict, uri, val, .. } = *row;
-    let takes = filter.as_ref().is_some_and(|it| it.takes(&Facts { labeler, uri, val, verdict }));
+    let takes = filter
+        .as_ref()
+        .zip(verdict)
+        .is_some_and(|(filter, verdict)| filter.takes(&Facts { labeler, uri, val, verdict }));
     *taken += u64::from(takes);
     takes
 }

@@ -42,7 +42,7 @@ pub(crate) async fn channel(
             return refuse(rejection.status(), "InvalidRequest", &reason);
         }
     };
-    let place = match deliver.place(&wish.consumer, wish.labels.as_ref()) {
+    let place = match deliver.place(&wish.consumer, wish.takes.as_ref()) {
         Ok(place) => place,
         Err(refusal) => return refused(refusal),
     };

@@ -166,13 +166,12 @@ impl Hall {
 
     fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, wish, place } = arrival;
-        let labels = wish.labels.is_some();
-        tracing::info!(consumer = wish.consumer, labels, "channel opened");
+        tracing::info!(consumer = wish.consumer, types = wish.types, "channel opened");
         self.last += 1;
         let peer = Peer {
             conn: Conn(self.last),
             consumer: self.inbox(&wish.consumer),
-            takes: wish.labels,
+            takes: wish.takes,
             raw: wish.raw,
             limits: self.limits,
             place,

@@ -8,6 +8,7 @@ use crate::names::{Names, Taken};
 use crate::query;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::standing::Standing;
+use crate::taste::Taste;
 use label::{EventId, Filter, Hosts, Millis};
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,12 +229,12 @@ impl Deliver {
     }
 
     /// A place for a connection of this consumer.
-    pub(crate) fn place(&self, name: &str, filter: Option<&Filter>) -> Result<Place, Refusal> {
+    pub(crate) fn place(&self, name: &str, taste: Option<&Taste>) -> Result<Place, Refusal> {
         if self.0.stop.is_cancelled() {
             return Err(Refusal::Stopping);
         }
         let permit = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
-        let held = self.0.names.hold(name, filter).map_err(|taken| match taken {
+        let held = self.0.names.hold(name, taste).map_err(|taken| match taken {
             Taken::TooManyConsumers => Refusal::TooManyConsumers,
             Taken::TooManyFilters => Refusal::TooManyFilters,
         })?;

@@ -30,6 +30,7 @@ mod settings;
 mod shelf;
 mod socket;
 mod standing;
+mod taste;
 
 pub use consumer::{AskError, Change, Start};
 pub use handle::{Deliver, Told};

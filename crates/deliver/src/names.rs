@@ -3,7 +3,7 @@
 
 use crate::consumer::Word;
 use crate::standing::Standing;
-use label::Filter;
+use crate::taste::Taste;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Head;
@@ -39,7 +39,7 @@ pub(crate) enum Taken {
 pub(crate) struct Held {
     names: Arc<Names>,
     pub(crate) standing: Arc<Standing>,
-    filter: Option<Filter>,
+    taste: Option<Taste>,
 }
 
 impl Names {
@@ -53,22 +53,18 @@ impl Names {
     }
 
     /// Takes the name, and a place for the filter, unless that would be one too many.
-    pub(crate) fn hold(
-        self: &Arc<Self>,
-        name: &str,
-        filter: Option<&Filter>,
-    ) -> Result<Held, Taken> {
+    pub(crate) fn hold(self: &Arc<Self>, name: &str, taste: Option<&Taste>) -> Result<Held, Taken> {
         let mut names = self.lock();
         if !names.contains_key(name) && names.len() >= self.most {
             return Err(Taken::TooManyConsumers);
         }
         let entry = self.entry(&mut names, name);
-        if filter.is_some_and(|filter| !entry.standing.take_filter(filter, self.filters)) {
+        if taste.is_some_and(|taste| !entry.standing.take_filter(taste, self.filters)) {
             return Err(Taken::TooManyFilters);
         }
         entry.places += 1;
         let standing = Arc::clone(&entry.standing);
-        Ok(Held { names: Arc::clone(self), standing, filter: filter.cloned() })
+        Ok(Held { names: Arc::clone(self), standing, taste: taste.cloned() })
     }
 
     fn entry<'a>(&self, names: &'a mut BTreeMap<String, Name>, name: &str) -> &'a mut Name {
@@ -131,8 +127,8 @@ impl Names {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(filter) = &self.filter {
-            self.standing.leave_filter(filter);
+        if let Some(taste) = &self.taste {
+            self.standing.leave_filter(taste);
         }
         self.names.leave(&self.standing.name);
     }
@@ -169,7 +165,8 @@ mod tests {
 
     #[test]
     fn filters_are_counted_and_come_free() {
-        let val = |text| Filter::read([("val", vec![text])], label::Hosts::Public).unwrap();
+        let read = |text| label::Filter::read([("val", vec![text])], label::Hosts::Public);
+        let val = |text| Taste::labels(read(text).unwrap());
         let names = names(9);
         let held = [val("a"), val("b"), val("a")].map(|filter| names.hold("x", Some(&filter)));
         assert!(held.iter().all(Result::is_ok));

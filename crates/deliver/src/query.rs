@@ -1,5 +1,6 @@
 //! What a connection asks for: the query of `GET /channel`.
 
+use crate::taste::Taste;
 use label::{Filter, Hosts};
 
 /// One connection's wishes.
@@ -7,13 +8,15 @@ use label::{Filter, Hosts};
 pub(crate) struct Wish {
     /// Whose reader it is.
     pub(crate) consumer: String,
-    /// Which labels it takes. One that takes none stays connected and gets nothing.
-    pub(crate) labels: Option<Filter>,
+    /// What it takes. One that takes nothing stays connected and gets nothing.
+    pub(crate) takes: Option<Taste>,
+    /// The types it asked for.
+    pub(crate) types: String,
     /// Whether labels carry their CBOR as received.
     pub(crate) raw: bool,
 }
 
-/// Event types that a client may ask for. Only labels exist so far.
+/// Event types that a client may ask for. Only `label` and `labeler` exist so far.
 const TYPES: [&str; 5] = ["label", "labeler", "label-state", "record", "identity"];
 /// Contract section 5; values are separated by commas.
 const FILTERS: [&str; 5] = ["src", "val", "uri", "subject", "verdict"];
@@ -26,14 +29,18 @@ impl Wish {
     /// # Errors
     /// One sentence for the client.
     pub(crate) fn read(query: &[(String, String)], hosts: Hosts) -> Result<Self, String> {
-        let mut wish = Self { consumer: "default".to_owned(), labels: None, raw: false };
-        let mut takes_labels = true;
+        let mut wish = Self {
+            consumer: "default".to_owned(),
+            takes: None,
+            types: "label".to_owned(),
+            raw: false,
+        };
         let mut seen = Vec::new();
         let mut fields = Vec::new();
         for (name, value) in query {
             match name.as_str() {
                 "consumer" => wish.consumer = consumer(value)?,
-                "types" => takes_labels = names_labels(value)?,
+                "types" => wish.types = types(value)?,
                 "raw" => wish.raw = flag(value)?,
                 name if FILTERS.contains(&name) => {
                     fields.push((name, value.split(',').collect::<Vec<_>>()));
@@ -46,7 +53,9 @@ impl Wish {
             seen.push(name.clone());
         }
         let filter = Filter::read(fields, hosts).map_err(|error| error.to_string())?;
-        wish.labels = takes_labels.then_some(filter);
+        let asked = |kind| wish.types.split(',').any(|name| name == kind);
+        let taste = Taste { labels: asked("label"), labelers: asked("labeler"), filter };
+        wish.takes = Some(taste).filter(Taste::is_any);
         Ok(wish)
     }
 }
@@ -63,12 +72,12 @@ pub(crate) fn consumer(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-fn names_labels(value: &str) -> Result<bool, String> {
+fn types(value: &str) -> Result<String, String> {
     if let Some(unknown) = value.split(',').find(|name| !TYPES.contains(name)) {
         let unknown: String = unknown.chars().take(50).collect();
         return Err(format!("types: {unknown:?} is none of {}", TYPES.join(", ")));
     }
-    Ok(value.split(',').any(|name| name == "label"))
+    Ok(value.to_owned())
 }
 
 fn flag(value: &str) -> Result<bool, String> {
@@ -92,22 +101,25 @@ mod tests {
     #[test]
     fn nothing_asked_means_all_labels_for_the_default_consumer() {
         let wish = read(&[("unheard-of", "x")]).unwrap();
-        let labels = Some(Filter::default());
-        assert_eq!(wish, Wish { consumer: "default".into(), labels, raw: false });
+        let takes = Some(Taste::labels(Filter::default()));
+        let types = "label".into();
+        assert_eq!(wish, Wish { consumer: "default".into(), takes, types, raw: false });
     }
 
     #[test]
     fn each_parameter_is_heard() {
         let asked = [("consumer", "b"), ("types", "labeler,label"), ("raw", "true")];
         let wish = read(&asked).unwrap();
-        assert_eq!(wish, Wish { consumer: "b".into(), labels: Some(Filter::default()), raw: true });
-        assert_eq!(read(&[("types", "record,identity")]).unwrap().labels, None);
+        let takes = Some(Taste { labels: true, labelers: true, filter: Filter::default() });
+        let types = "labeler,label".into();
+        assert_eq!(wish, Wish { consumer: "b".into(), takes, types, raw: true });
+        assert_eq!(read(&[("types", "record,identity")]).unwrap().takes, None);
     }
 
     #[test]
     fn filters_are_lists_with_commas() {
         let wish = read(&[("val", "spam,!*"), ("subject", "account")]).unwrap();
-        let fields = wish.labels.unwrap().fields();
+        let fields = wish.takes.unwrap().filter.fields();
         assert_eq!(fields.len(), 2, "{fields:?}");
         assert!(fields.contains(&("subject", vec!["account".to_owned()])), "{fields:?}");
     }

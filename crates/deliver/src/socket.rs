@@ -11,11 +11,11 @@ use crate::hall::Place;
 use crate::message;
 use crate::packer::Parcel;
 use crate::settings::Limits;
+use crate::taste::Taste;
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use label::Filter;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -39,7 +39,7 @@ pub(crate) struct Peer {
     pub(crate) conn: Conn,
     pub(crate) consumer: mpsc::Sender<Word>,
     /// What it takes, if anything.
-    pub(crate) takes: Option<Filter>,
+    pub(crate) takes: Option<Taste>,
     pub(crate) raw: bool,
     pub(crate) limits: Limits,
     /// Held until the connection is gone.

@@ -1,6 +1,7 @@
 //! Where one consumer stands, readable by anybody at any time: its actor writes, the API and
 //! the metrics read. Nobody has to be asked, and nobody waits.
 
+use crate::taste::Taste;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::Head;
@@ -22,7 +23,7 @@ pub(crate) struct Standing {
     oldest: AtomicI64,
     settings: Mutex<Shown>,
     /// Filters of connections that are open or about to be, and how many have each.
-    filters: Mutex<Vec<(label::Filter, usize)>>,
+    filters: Mutex<Vec<(Taste, usize)>>,
     counted: SetOnce<()>,
 }
 
@@ -120,7 +121,7 @@ impl Standing {
     }
 
     /// Reserves a place for a filter; false when there are too many different ones.
-    pub(crate) fn take_filter(&self, filter: &label::Filter, most: usize) -> bool {
+    pub(crate) fn take_filter(&self, filter: &Taste, most: usize) -> bool {
         let mut filters = lock(&self.filters);
         if let Some((_, count)) = filters.iter_mut().find(|(known, _)| known == filter) {
             *count += 1;
@@ -133,7 +134,7 @@ impl Standing {
     }
 
     /// Gives it back.
-    pub(crate) fn leave_filter(&self, filter: &label::Filter) {
+    pub(crate) fn leave_filter(&self, filter: &Taste) {
         let mut filters = lock(&self.filters);
         if let Some((_, count)) = filters.iter_mut().find(|(known, _)| known == filter) {
             *count -= 1;

@@ -128,7 +128,8 @@ impl Line {
         let row = self.shared.store.labeler(self.labeler.clone()).await?;
         let row = row.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))?;
         let noted = Noted { key: Some(self.key.key.did_key()), ..row.noted };
-        self.shared.store.note(self.labeler.clone(), noted).await
+        let state = self.shared.board.get(&self.labeler).state.as_str();
+        self.shared.store.note(self.labeler.clone(), noted, state, wall_clock()).await
     }
 
     /// The document as it is now. Not waited for long: what is being carried takes memory

@@ -4,7 +4,7 @@
 //! roster changes, whenever a subscription ends, and on a slow tick in case it missed
 //! something. Nothing else starts or stops a subscription.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, wall_clock};
 use crate::gate::PASSES;
 use crate::invite::invite;
 use crate::judges::Judges;
@@ -134,6 +134,7 @@ impl Manager {
     async fn compare(&mut self) -> Result<(), StoreError> {
         let rows = self.shared.store.labelers().await?;
         let rows: BTreeMap<Did, i64> = rows.into_iter().map(|row| (row.did, row.row)).collect();
+        self.shared.store.announce(wall_clock()).await?;
         self.stop_the_outdated(&rows);
         let wanted = rows.keys().cloned().collect();
         let running = self.running.keys().cloned().collect();

@@ -6,12 +6,13 @@
 //! light load a bundle is one frame, carried at once; under heavy load it grows by itself.
 
 use crate::bundle::Bundle;
+use crate::clock::wall_clock;
 use crate::dial::dial;
 use crate::line::{Line, LineError};
 use crate::places::TURN;
 use crate::shared::Shared;
 use crate::socket::{Came, Ended, PING_EVERY, Socket};
-use fleet::{Moment, Seam};
+use fleet::{Moment, Seam, State};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use label::Seq;
@@ -273,7 +274,12 @@ impl Reading {
             return None;
         }
         self.probe = None;
-        match self.shared.store.caught_up(self.labeler.clone()).await {
+        match self
+            .shared
+            .store
+            .caught_up(self.labeler.clone(), State::Live.as_str(), wall_clock())
+            .await
+        {
             Ok(()) => {
                 self.seam = None;
                 Some(Step::CaughtUp)

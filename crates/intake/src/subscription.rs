@@ -12,11 +12,11 @@ use crate::reading::{Finish, Reading, Step};
 use crate::shared::Shared;
 use fleet::{Heard, Link, Moment, Order, State, Status};
 use identity::{Found, ResolveError, Resolved, Want};
-use label::{Did, Millis};
+use label::{Change, Did, Millis};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LabelerRow, Noted, Remedy, Store, StoreError};
+use store::{LabelerRow, Noted, Remedy, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
@@ -84,12 +84,13 @@ fn asked_to_wait(error: &ResolveError) -> Option<Duration> {
 }
 
 /// Notes a confirmed handle beside what is known by now: the key may have changed.
-async fn note_handle(store: &Store, did: Did, handle: Option<String>) -> Result<(), StoreError> {
-    let Some(row) = store.labeler(did.clone()).await? else { return Ok(()) };
+async fn note_handle(shared: &Shared, did: Did, handle: Option<String>) -> Result<(), StoreError> {
+    let Some(row) = shared.store.labeler(did.clone()).await? else { return Ok(()) };
     if handle.is_none() || handle == row.noted.handle {
         return Ok(());
     }
-    store.note(did, Noted { handle, ..row.noted }).await
+    let state = shared.board.get(&did).state.as_str();
+    shared.store.note(did, Noted { handle, ..row.noted }, state, wall_clock()).await
 }
 
 impl Subscription {
@@ -151,6 +152,7 @@ impl Subscription {
             Ok(resolved) => self.understand(&resolved, fresh).await,
             Err(ResolveError::NotFound(why)) => {
                 self.trouble(State::Gone, why);
+                self.happened(Change::Gone).await?;
                 Ok(Heard::Gone)
             }
             Err(error) => {
@@ -208,18 +210,25 @@ impl Subscription {
             key: Some(key.did_key()),
         };
         if noted != row.noted {
-            self.shared.store.note(self.labeler.clone(), noted.clone()).await?;
+            let (did, state) = (self.labeler.clone(), self.status.state.as_str());
+            self.shared.store.note(did, noted.clone(), state, wall_clock()).await?;
         }
         self.aside.shutdown().await;
         let (shared, labeler, resolved) =
             (self.shared.clone(), self.labeler.clone(), Arc::clone(resolved));
         self.aside.spawn(async move {
             let handle = shared.resolver.confirmed_handle(&labeler, &resolved).await;
-            if let Err(error) = note_handle(&shared.store, labeler, handle).await {
+            if let Err(error) = note_handle(&shared, labeler, handle).await {
                 tracing::debug!(%error, "handle not noted");
             }
         });
         Ok(())
+    }
+
+    /// Lets consumers know.
+    async fn happened(&mut self, change: Change) -> Result<(), StoreError> {
+        let (did, state) = (self.labeler.clone(), self.status.state.as_str());
+        self.shared.store.happened(did, change, state, wall_clock()).await
     }
 
     async fn row(&mut self) -> Result<LabelerRow, StoreError> {
@@ -252,6 +261,7 @@ impl Subscription {
                 self.status.connected_since = Some(wall_clock());
                 tracing::info!(labeler = %self.labeler, cursor = row.cursor.get(), "stream open");
                 self.show(if row.caught_up { State::Live } else { State::Backfilling });
+                self.happened(Change::Connected).await?;
                 Ok(Heard::Opened)
             }
             Err(error) => Ok(self.not_opened(&error)),
@@ -294,7 +304,11 @@ impl Subscription {
                 self.in_order();
                 Ok(Heard::Opened)
             }
-            Step::Ended(finish) => self.ended(finish),
+            Step::Ended(finish) => {
+                let heard = self.ended(finish)?;
+                self.happened(Change::Disconnected).await?;
+                Ok(heard)
+            }
         }
     }
 

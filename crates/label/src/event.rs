@@ -1,6 +1,6 @@
 //! What has a place in our log: what the store keeps and delivery sends.
 
-use crate::{Did, Epoch, EventId, Label, Millis, Seq, Verdict};
+use crate::{Did, Epoch, EventId, Label, LabelerEvent, Millis, Seq, Verdict};
 
 /// One event of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Event {
     Label(LabelEvent),
     /// One that does not, for those who asked for its verdict.
     Rejected(RejectedEvent),
+    /// Something that happened to a labeler, for those who asked for that type.
+    Labeler(LabelerEvent),
 }
 
 impl Event {
@@ -18,33 +20,27 @@ impl Event {
         match self {
             Self::Label(event) => event.id,
             Self::Rejected(event) => event.id,
+            Self::Labeler(event) => event.id,
         }
     }
 
-    /// Whose stream it came from.
+    /// Whose stream it came from, or to whom it happened.
     #[must_use]
     pub const fn labeler(&self) -> &Did {
         match self {
             Self::Label(event) => &event.labeler,
             Self::Rejected(event) => &event.labeler,
+            Self::Labeler(event) => &event.labeler,
         }
     }
 
-    /// What was found when it was judged.
-    #[must_use]
-    pub const fn verdict(&self) -> Verdict {
-        match self {
-            Self::Label(event) => event.verdict,
-            Self::Rejected(event) => event.verdict,
-        }
-    }
-
-    /// When the frame was received.
+    /// When the frame was received, or when it happened.
     #[must_use]
     pub const fn received_at(&self) -> Millis {
         match self {
             Self::Label(event) => event.received_at,
             Self::Rejected(event) => event.received_at,
+            Self::Labeler(event) => event.at,
         }
     }
 
@@ -54,6 +50,7 @@ impl Event {
         match self {
             Self::Label(event) => event.weight(),
             Self::Rejected(event) => event.weight(),
+            Self::Labeler(event) => event.weight(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! labeler's key (or from the store, which kept one). What is signed is never
 //! rewritten: strings stay byte for byte as the labeler sent them.
 
+mod change;
 mod did;
 mod event;
 mod filter;
@@ -13,6 +14,7 @@ mod number;
 pub mod syntax;
 mod verdict;
 
+pub use change::{Change, LabelerEvent};
 pub use did::{Did, DidError, Hosts};
 pub use event::{Event, LabelEvent, RejectedEvent};
 pub use filter::{Facts, Filter, FilterError};

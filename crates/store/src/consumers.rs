@@ -32,6 +32,19 @@ pub(crate) fn ensure(desk: &mut Desk<'_>, name: &str) -> Result<ConsumerRow, Sto
     one(desk.db, name)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
+/// Event types that somebody asked of it for, besides labels: comma separated.
+pub(crate) fn types(db: &Connection, name: &str) -> Result<String, StoreError> {
+    let mut select = db.prepare_cached("SELECT types FROM consumers WHERE name = ?1")?;
+    Ok(select.query_row([name], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+/// Keeps them.
+pub(crate) fn set_types(desk: &mut Desk<'_>, name: &str, types: &str) -> Result<(), StoreError> {
+    let mut update = desk.db.prepare_cached("UPDATE consumers SET types = ?2 WHERE name = ?1")?;
+    update.execute([name, types])?;
+    Ok(())
+}
+
 /// Keeps everything about one, known or not. Whoever begins `anew` has no dead letters
 /// above that: they are owed again.
 pub(crate) fn set(

@@ -3,8 +3,8 @@
 
 use crate::convert::{count, epoch, seq, unreadable};
 use crate::desk::Desk;
-use crate::{Counts, LabelerRow, Noted, Source, StoreError};
-use label::{Did, Millis};
+use crate::{Counts, LabelerRow, Noted, Source, StoreError, happenings};
+use label::{Change, Did, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 /// The database's own number for a labeler; never given twice, also after a purge.
@@ -88,14 +88,15 @@ pub(crate) fn remove(desk: &mut Desk<'_>, dids: &[Did], purge: bool) -> Result<(
 /// from here on: it is not read any more, and the sweep takes it away.
 fn orphan(desk: &mut Desk<'_>, did: &Did) -> Result<(), rusqlite::Error> {
     let mut delete = desk.db.prepare_cached(
-        "DELETE FROM labelers WHERE did = ?1 RETURNING added_at, labels + rejected_kept",
+        "DELETE FROM labelers WHERE did = ?1 RETURNING added_at, labels + rejected_kept,
+             announced",
     )?;
-    let (added_at, rows): (i64, i64) =
-        delete.query_row([did.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut insert = desk
-        .db
-        .prepare_cached("INSERT INTO labelers (did, tracked, added_at) VALUES (?1, 0, ?2)")?;
-    insert.execute(params![did.as_str(), added_at])?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (added_at, rows, announced): (i64, i64, i64) = delete.query_row([did.as_str()], read)?;
+    let mut insert = desk.db.prepare_cached(
+        "INSERT INTO labelers (did, tracked, added_at, announced) VALUES (?1, 0, ?2, ?3)",
+    )?;
+    insert.execute(params![did.as_str(), added_at, announced])?;
     if rows > 0 {
         crate::sweep::order(desk)?;
     }
@@ -103,18 +104,40 @@ fn orphan(desk: &mut Desk<'_>, did: &Did) -> Result<(), rusqlite::Error> {
 }
 
 /// From here on what this labeler sends is live.
-pub(crate) fn caught_up(desk: &mut Desk<'_>, did: &Did) -> Result<(), StoreError> {
+pub(crate) fn caught_up(
+    desk: &mut Desk<'_>,
+    did: &Did,
+    state: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
     let update =
         desk.db.prepare_cached("UPDATE labelers SET caught_up = 1 WHERE did = ?1 AND tracked")?;
-    hit_one(update, params![did.as_str()], did)
+    hit_one(update, params![did.as_str()], did)?;
+    happenings::add(desk, did, Change::CaughtUp, state, now)
 }
 
-/// Remembers what the DID document says.
-pub(crate) fn note(desk: &mut Desk<'_>, did: &Did, noted: &Noted) -> Result<(), StoreError> {
+/// Remembers what the DID document says, and tells if that is another endpoint or key than
+/// the last one.
+pub(crate) fn note(
+    desk: &mut Desk<'_>,
+    did: &Did,
+    noted: &Noted,
+    state: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let before = one(desk.db, did)?.map(|row| row.noted).unwrap_or_default();
     let update = desk.db.prepare_cached(
         "UPDATE labelers SET handle = ?2, service_url = ?3, key = ?4 WHERE did = ?1 AND tracked",
     )?;
-    hit_one(update, params![did.as_str(), noted.handle, noted.service_url, noted.key], did)
+    hit_one(update, params![did.as_str(), noted.handle, noted.service_url, noted.key], did)?;
+    let differs = |old: &Option<String>, new: &Option<String>| old.is_some() && old != new;
+    if differs(&before.service_url, &noted.service_url) {
+        happenings::add(desk, did, Change::ServiceChanged, state, now)?;
+    }
+    if differs(&before.key, &noted.key) {
+        happenings::add(desk, did, Change::KeyChanged, state, now)?;
+    }
+    Ok(())
 }
 
 fn hit_one(
@@ -163,7 +186,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
     })
 }
 
-fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
+pub(crate) fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     let text = row.get_ref(column)?.as_str()?;
     Did::parse(text).map_err(|_| unreadable(column, "a DID"))
 }

@@ -25,6 +25,7 @@ mod desk;
 mod engine;
 mod error;
 mod handle;
+mod happenings;
 mod header;
 mod labelers;
 mod log;

@@ -7,7 +7,7 @@ use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
-use crate::{StoreError, labelers::counts};
+use crate::{StoreError, happenings, labelers::counts};
 use label::{Epoch, Event, EventId, Label, LabelEvent, Millis, RejectedEvent, Seq, Verdict};
 use rusqlite::{Connection, Row, params};
 
@@ -80,7 +80,10 @@ pub(crate) fn some(db: &mut Connection, mut ids: Vec<EventId>) -> Result<Vec<Eve
             Some(event) => Event::Label(event),
             None => match rejected_event(&snapshot, &mut names, id)? {
                 Some(event) => Event::Rejected(event),
-                None => continue,
+                None => match happenings::one(&snapshot, id)? {
+                    Some(event) => Event::Labeler(event),
+                    None => continue,
+                },
             },
         };
         weight += event.weight();

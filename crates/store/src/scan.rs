@@ -4,15 +4,15 @@
 //! First a walk over those columns, which decides; then what was taken is read, with one
 //! query for each stretch of rows that follow on one another.
 
-use crate::StoreError;
 use crate::convert::event_id;
-use crate::labelers::Interned;
+use crate::labelers::{self, Interned};
 use crate::log::{self, LARGE};
 use crate::rows::{self, Names};
-use label::{Did, Event, EventId, LabelEvent, RejectedEvent, Verdict};
+use crate::{StoreError, happenings};
+use label::{Did, Event, EventId, LabelEvent, LabelerEvent, RejectedEvent, Verdict};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Transaction};
+use rusqlite::{Connection, Row, Rows, Transaction};
 
 /// How many rows one read looks at or passes over at most, so that it stays short.
 const ROWS: usize = 20_000;
@@ -36,6 +36,8 @@ pub struct Scan {
     pub events: usize,
     /// Whether rejected labels are looked at too.
     pub rejected: bool,
+    /// Whether events of labelers are looked at too.
+    pub labelers: bool,
 }
 
 /// What a scan shows of a row.
@@ -45,8 +47,9 @@ pub struct RowView<'a> {
     pub id: EventId,
     /// Whose stream it came from.
     pub labeler: &'a Did,
-    /// What was found when it was judged.
-    pub verdict: Verdict,
+    /// What was found when it was judged; `None`: it is no label but something that
+    /// happened to the labeler.
+    pub verdict: Option<Verdict>,
     /// What it is about; `None` for a rejected label.
     pub uri: Option<&'a str>,
     /// What it says; `None` for a rejected label.
@@ -110,7 +113,8 @@ struct Walk<S> {
 
 impl<S> Walk<S> {
     fn go(mut self, db: &Transaction<'_>, names: &mut Names) -> Result<Self, StoreError> {
-        let Scan { after, until, rejected: wants_rejected, .. } = self.scan;
+        let Scan { after, until, rejected: wants_rejected, labelers: wants_labelers, .. } =
+            self.scan;
         let mut select = db.prepare_cached(
             "SELECT id, labeler, flags, uri, val, length(raw) FROM labels
              WHERE id > ?1 AND id <= ?2 ORDER BY id",
@@ -120,30 +124,31 @@ impl<S> Walk<S> {
             "SELECT id, labeler, verdict, raw, length(reason) FROM rejected
              WHERE id > ?1 AND id <= ?2 ORDER BY id",
         )?;
-        let from = if wants_rejected { after } else { until };
-        let mut rejected = select.query([from.get(), until.get()])?;
+        let from = |wanted: bool| if wanted { after.get() } else { until.get() };
+        let mut rejected = select.query([from(wants_rejected), until.get()])?;
+        let mut select = db.prepare_cached(
+            "SELECT id, did FROM happenings WHERE id > ?1 AND id <= ?2 ORDER BY id",
+        )?;
+        let mut happened = select.query([from(wants_labelers), until.get()])?;
         labels.advance()?;
         rejected.advance()?;
+        happened.advance()?;
         while self.goes_on() {
-            let label = labels.get().map(|row| event_id(row, 0)).transpose()?;
-            let refused = rejected.get().map(|row| event_id(row, 0)).transpose()?;
-            match (label, refused) {
-                (Some(id), other) if other.is_none_or(|other| id < other) => {
-                    if let Some(row) = labels.get() {
-                        self.see_label(id, row, db, names)?;
-                    }
-                    labels.advance()?;
-                }
-                (_, Some(id)) => {
-                    if let Some(row) = rejected.get() {
-                        self.see_rejected(id, row, db, names)?;
-                    }
-                    rejected.advance()?;
-                }
-                _ => {
-                    self.read = self.read.max(until);
-                    break;
-                }
+            let next = [front(&labels)?, front(&rejected)?, front(&happened)?];
+            let Some(first) = next.iter().flatten().min().copied() else {
+                self.read = self.read.max(until);
+                break;
+            };
+            let [label, refused, _] = next.map(|id| id == Some(first));
+            if label {
+                self.see_label(first, labels.get(), db, names)?;
+                labels.advance()?;
+            } else if refused {
+                self.see_rejected(first, rejected.get(), db, names)?;
+                rejected.advance()?;
+            } else {
+                self.see_labeler(first, happened.get())?;
+                happened.advance()?;
             }
         }
         Ok(self)
@@ -159,10 +164,11 @@ impl<S> Walk<S> {
     fn see_label(
         &mut self,
         id: EventId,
-        row: &Row<'_>,
+        row: Option<&Row<'_>>,
         db: &Connection,
         names: &mut Names,
     ) -> rusqlite::Result<()> {
+        let Some(row) = row else { return Ok(()) };
         self.rows += 1;
         self.read = id;
         let Some(labeler) = names.of(db, Interned(row.get(1)?))? else {
@@ -173,7 +179,7 @@ impl<S> Walk<S> {
         let view = RowView {
             id,
             labeler,
-            verdict: rows::verdict_of(row.get(2)?),
+            verdict: Some(rows::verdict_of(row.get(2)?)),
             uri: Some(uri),
             val: Some(val),
             raw: None,
@@ -193,10 +199,11 @@ impl<S> Walk<S> {
     fn see_rejected(
         &mut self,
         id: EventId,
-        row: &Row<'_>,
+        row: Option<&Row<'_>>,
         db: &Connection,
         names: &mut Names,
     ) -> rusqlite::Result<()> {
+        let Some(row) = row else { return Ok(()) };
         self.rows += 1;
         self.read = id;
         let Some(labeler) = names.of(db, Interned(row.get(1)?))? else { return Ok(()) };
@@ -205,7 +212,7 @@ impl<S> Walk<S> {
             raw => Some(raw.as_blob()?),
         };
         let verdict = rows::verdict(row, 2)?;
-        let view = RowView { id, labeler, verdict, uri: None, val: None, raw };
+        let view = RowView { id, labeler, verdict: Some(verdict), uri: None, val: None, raw };
         let seen = raw.map_or(0, <[u8]>::len);
         self.bytes += seen;
         if (self.look)(&mut self.state, &view) {
@@ -214,6 +221,24 @@ impl<S> Walk<S> {
         }
         Ok(())
     }
+
+    fn see_labeler(&mut self, id: EventId, row: Option<&Row<'_>>) -> rusqlite::Result<()> {
+        let Some(row) = row else { return Ok(()) };
+        self.rows += 1;
+        self.read = id;
+        let labeler = labelers::did(row, 1)?;
+        let view =
+            RowView { id, labeler: &labeler, verdict: None, uri: None, val: None, raw: None };
+        if (self.look)(&mut self.state, &view) {
+            self.taken.happened(id, size_of::<LabelerEvent>() + UNSEEN);
+        }
+        Ok(())
+    }
+}
+
+/// The id of the row in front.
+fn front(rows: &Rows<'_>) -> rusqlite::Result<Option<EventId>> {
+    rows.get().map(|row| event_id(row, 0)).transpose()
 }
 
 /// A length as SQLite tells it; nothing has none.
@@ -230,6 +255,7 @@ struct Taken {
     /// Whether the next label follows on the last run.
     open: bool,
     rejected: Vec<EventId>,
+    happened: Vec<EventId>,
     count: usize,
     weight: usize,
 }
@@ -247,6 +273,12 @@ impl Taken {
 
     fn rejected(&mut self, id: EventId, weight: usize) {
         self.rejected.push(id);
+        self.count += 1;
+        self.weight += weight;
+    }
+
+    fn happened(&mut self, id: EventId, weight: usize) {
+        self.happened.push(id);
         self.count += 1;
         self.weight += weight;
     }
@@ -272,7 +304,10 @@ impl Taken {
         for id in &self.rejected {
             events.extend(log::rejected_event(db, names, *id)?.map(Event::Rejected));
         }
-        // Two ascending lists behind one another, which this sort merges.
+        for id in &self.happened {
+            events.extend(happenings::one(db, *id)?.map(Event::Labeler));
+        }
+        // Ascending lists behind one another, which this sort merges.
         events.sort_by_key(Event::id);
         Ok(events)
     }

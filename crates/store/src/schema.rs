@@ -11,6 +11,7 @@ pub(crate) const APPLICATION_ID: u32 = 0x6c74_6170;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0001_labels.sql"),
     include_str!("../../../schema/sqlite/0002_consumers.sql"),
+    include_str!("../../../schema/sqlite/0003_happenings.sql"),
 ];
 
 /// The newest schema this program knows.

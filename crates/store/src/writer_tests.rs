@@ -317,7 +317,8 @@ fn one_read_passes_over_so_many_purged_rows_and_then_says_where_it_is() {
 
     let mut read = |after| {
         let until = EventId::new(label::MAX_NUMBER).unwrap();
-        let scan = Scan { after, until, rows: usize::MAX, events: 2, rejected: false };
+        let scan =
+            Scan { after, until, rows: usize::MAX, events: 2, rejected: false, labelers: false };
         let scanned = crate::scan::scan(&mut writer.db, &scan, (), |(), _| true).unwrap();
         let ids = scanned.events.iter().map(|event| event.id().get()).collect::<Vec<_>>();
         (ids, scanned.read.get())

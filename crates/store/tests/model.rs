@@ -154,9 +154,11 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
         Step::CaughtUp(who) => {
             let did = did(NAMES[who]);
             let tracked = model.is_tracked(&did);
-            assert_eq!(store.caught_up(did.clone()).await.is_ok(), tracked);
+            assert_eq!(store.caught_up(did.clone(), "live", Millis(1)).await.is_ok(), tracked);
             if let Some(labeler) = model.labelers.get_mut(&did).filter(|_| tracked) {
                 labeler.caught_up = true;
+                // It is told, too.
+                model.last += 1;
             }
         }
         Step::Restart => unreachable!(),

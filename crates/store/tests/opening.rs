@@ -196,7 +196,7 @@ async fn a_damaged_database_ends_the_writer_with_a_reason() {
     assert!(matches!(error, StoreError::Broken(_)), "{error}");
     assert!(matches!(store.ended().await, Err(StoreError::Broken(_))));
     assert!(!store.accepts_writes());
-    let later = store.caught_up(did("ann")).await.unwrap_err();
+    let later = store.caught_up(did("ann"), "live", Millis(1)).await.unwrap_err();
     assert!(matches!(later, StoreError::Broken(_)), "{later}");
     assert!(matches!(store.counts().await, Err(StoreError::Broken(_))));
 }

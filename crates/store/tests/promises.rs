@@ -6,11 +6,12 @@
 mod common;
 
 use common::{batch, did, entry, events_after, id, labels, log, parts, refused, seq};
-use label::{Epoch, EventId, Label, Millis, Parts, Verdict};
+use label::{Change, Epoch, Event, EventId, Label, Millis, Parts, Verdict};
 use std::path::PathBuf;
 use std::time::Duration;
 use store::{
-    Batch, ConsumerRow, Counts, DeadRow, Entry, Head, Noted, Remedy, Source, Store, StoreError,
+    Batch, ConsumerRow, Counts, DeadRow, Entry, Head, Noted, Remedy, Scan, Source, Store,
+    StoreError,
 };
 
 /// A store, and how to open it again.
@@ -71,6 +72,9 @@ promises! {
     rejected_labels_are_kept_aside_newest_first,
     a_large_rejected_label_is_kept_without_its_bytes,
     the_head_moves_after_a_commit,
+    what_happens_to_labelers_is_told_once_in_the_log,
+    another_key_or_endpoint_is_told,
+    of_a_labeler_that_comes_and_goes_only_the_newest_is_kept,
     the_roster_changes_with_the_set_of_tracked_labelers,
     what_a_document_says_is_remembered,
     events_are_read_in_order_and_in_pages,
@@ -169,8 +173,14 @@ async fn nothing_is_stored_for_a_labeler_that_is_not_tracked(shop: Shop) {
     store.remove_labelers(vec![did("ann"), did("nobody")], false).await.unwrap();
     let error = store.commit(batch("ann", 0, &["spam"])).await.unwrap_err();
     assert_eq!(error.remedy(), Remedy::Leave);
-    assert_eq!(store.caught_up(did("ann")).await.unwrap_err().remedy(), Remedy::Leave);
-    assert_eq!(store.note(did("ann"), Noted::default()).await.unwrap_err().remedy(), Remedy::Leave);
+    assert_eq!(
+        store.caught_up(did("ann"), "live", Millis(1)).await.unwrap_err().remedy(),
+        Remedy::Leave
+    );
+    assert_eq!(
+        store.note(did("ann"), Noted::default(), "live", Millis(1)).await.unwrap_err().remedy(),
+        Remedy::Leave
+    );
     assert_eq!(log(store).await, []);
     assert_eq!(store.labelers().await.unwrap(), []);
     assert!(!store.labeler(did("ann")).await.unwrap().unwrap().tracked);
@@ -180,7 +190,7 @@ async fn nothing_is_stored_for_a_labeler_that_is_not_tracked(shop: Shop) {
 async fn what_comes_after_caught_up_is_live(mut shop: Shop) {
     let store = shop.track(&["ann"]).await;
     store.commit(batch("ann", 0, &["old"])).await.unwrap();
-    store.caught_up(did("ann")).await.unwrap();
+    store.caught_up(did("ann"), "live", Millis(1)).await.unwrap();
     store.commit(batch("ann", 1, &["new"])).await.unwrap();
     let store = shop.reopen();
     store.commit(batch("ann", 2, &["newer"])).await.unwrap();
@@ -221,7 +231,7 @@ async fn a_purged_labeler_starts_from_nothing_and_stays_removed(shop: Shop) {
     let store = shop.track(&["ann", "bob"]).await;
     store.commit(batch("ann", 0, &["spam"])).await.unwrap();
     store.commit(batch("bob", 0, &["rude"])).await.unwrap();
-    store.caught_up(did("ann")).await.unwrap();
+    store.caught_up(did("ann"), "live", Millis(1)).await.unwrap();
     store.remove_labelers(vec![did("ann")], true).await.unwrap();
     assert_eq!(log(store).await, [(2, "rude".into())]);
     assert_eq!(store.some(vec![id(1), id(2)]).await.unwrap().len(), 1);
@@ -234,7 +244,7 @@ async fn a_purged_labeler_starts_from_nothing_and_stays_removed(shop: Shop) {
     assert_eq!((row.cursor, row.caught_up, row.labels), (seq(0), false, 0));
     assert_eq!(row.sources, [Source::Api]);
     store.commit(batch("ann", 0, &["again"])).await.unwrap();
-    assert_eq!(log(store).await, [(2, "rude".into()), (3, "again".into())]);
+    assert_eq!(log(store).await, [(2, "rude".into()), (4, "again".into())]);
 }
 
 async fn a_purge_is_finished_after_a_restart(mut shop: Shop) {
@@ -323,8 +333,75 @@ async fn the_head_moves_after_a_commit(shop: Shop) {
     assert!(head.has_changed().unwrap());
     assert_eq!(*head.borrow_and_update(), Head { last: id(1), added: 1 });
     store.commit(batch("ann", 0, &["spam"])).await.unwrap_err();
-    store.caught_up(did("ann")).await.unwrap();
     assert!(!head.has_changed().unwrap());
+    store.caught_up(did("ann"), "live", Millis(1)).await.unwrap();
+    assert_eq!(*head.borrow_and_update(), Head { last: id(2), added: 1 }, "that is told, too");
+}
+
+/// What happened to labelers, by the log.
+async fn happenings(store: &Store) -> Vec<(i64, Change, String)> {
+    let until = id(label::MAX_NUMBER);
+    let after = EventId::START;
+    let scan = Scan { after, until, rows: 10_000, events: 10_000, rejected: true, labelers: true };
+    let scanned = store.scan(scan, (), |(), row| row.verdict.is_none()).await.unwrap();
+    let told = |event| match event {
+        Event::Labeler(event) => (event.id.get(), event.change, event.state),
+        other => panic!("{other:?}"),
+    };
+    scanned.events.into_iter().map(told).collect()
+}
+
+async fn what_happens_to_labelers_is_told_once_in_the_log(mut shop: Shop) {
+    let store = shop.track(&["ann"]).await;
+    store.announce(Millis(1)).await.unwrap();
+    store.announce(Millis(2)).await.unwrap();
+    store.commit(batch("ann", 0, &["spam"])).await.unwrap();
+    store.caught_up(did("ann"), "live", Millis(3)).await.unwrap();
+    store.happened(did("ann"), Change::Gone, "gone", Millis(4)).await.unwrap();
+    store.happened(did("ann"), Change::Gone, "gone", Millis(5)).await.unwrap();
+    store.remove_labelers(vec![did("ann")], true).await.unwrap();
+    store.announce(Millis(6)).await.unwrap();
+    let store = shop.reopen();
+    store.announce(Millis(7)).await.unwrap();
+    let told = happenings(&store).await;
+    let expected = [
+        (1, Change::Added, "pending"),
+        (3, Change::CaughtUp, "live"),
+        (4, Change::Gone, "gone"),
+        (5, Change::Removed, "pending"),
+    ];
+    let expected = expected.map(|(id, change, state)| (id, change, state.to_owned()));
+    assert_eq!(told, expected);
+    let some = store.some(vec![id(2), id(3), id(5)]).await.unwrap();
+    assert_eq!(some.len(), 2, "the label was purged");
+}
+
+async fn another_key_or_endpoint_is_told(shop: Shop) {
+    let store = shop.track(&["ann"]).await;
+    let noted = |key: &str, url: &str| Noted {
+        handle: None,
+        service_url: Some(url.to_owned()),
+        key: Some(key.to_owned()),
+    };
+    let note = |noted| store.note(did("ann"), noted, "live", Millis(1));
+    note(noted("did:key:one", "https://one.test")).await.unwrap();
+    note(noted("did:key:one", "https://one.test")).await.unwrap();
+    note(noted("did:key:two", "https://one.test")).await.unwrap();
+    note(noted("did:key:two", "https://two.test")).await.unwrap();
+    let told: Vec<Change> =
+        happenings(&store).await.into_iter().map(|(_, change, _)| change).collect();
+    assert_eq!(told, [Change::KeyChanged, Change::ServiceChanged], "the first is no change");
+}
+
+async fn of_a_labeler_that_comes_and_goes_only_the_newest_is_kept(shop: Shop) {
+    let store = shop.track(&["ann", "bob"]).await;
+    store.happened(did("bob"), Change::Connected, "live", Millis(1)).await.unwrap();
+    for _ in 0..600 {
+        store.happened(did("ann"), Change::Connected, "live", Millis(1)).await.unwrap();
+        store.happened(did("ann"), Change::Disconnected, "waiting", Millis(1)).await.unwrap();
+    }
+    let told = happenings(&store).await;
+    assert_eq!((told.len(), told[0].0, told[1].0), (1001, 1, 202));
 }
 
 async fn the_roster_changes_with_the_set_of_tracked_labelers(shop: Shop) {
@@ -356,9 +433,9 @@ async fn what_a_document_says_is_remembered(shop: Shop) {
         service_url: Some("https://labels.ann.test".into()),
         key: Some("did:key:zQ3".into()),
     };
-    store.note(did("ann"), noted.clone()).await.unwrap();
+    store.note(did("ann"), noted.clone(), "live", Millis(1)).await.unwrap();
     assert_eq!(store.labeler(did("ann")).await.unwrap().unwrap().noted, noted);
-    store.note(did("ann"), Noted::default()).await.unwrap();
+    store.note(did("ann"), Noted::default(), "live", Millis(1)).await.unwrap();
     assert_eq!(store.labeler(did("ann")).await.unwrap().unwrap().noted, Noted::default());
 }
 

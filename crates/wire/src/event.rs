@@ -3,7 +3,7 @@
 use crate::hearsay::Hearsay;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use label::{Event, LabelEvent, RejectedEvent};
+use label::{Event, LabelEvent, LabelerEvent, RejectedEvent};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -67,6 +67,7 @@ pub fn event_json(event: &Event, raw: bool) -> String {
     match event {
         Event::Label(event) => label_event(event, raw),
         Event::Rejected(event) => rejected_event(event, raw),
+        Event::Labeler(event) => labeler_event(event),
     }
 }
 
@@ -123,7 +124,41 @@ fn rejected_event(event: &RejectedEvent, raw: bool) -> String {
     })
 }
 
-fn write(envelope: &Envelope<'_>) -> String {
+#[derive(Serialize)]
+struct LabelerEnvelope<'a> {
+    id: i64,
+    r#type: &'static str,
+    labeler: LabelerBody<'a>,
+}
+
+#[derive(Serialize)]
+struct LabelerBody<'a> {
+    did: &'a str,
+    change: &'static str,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_url: Option<&'a str>,
+    cursor: i64,
+    epoch: u32,
+}
+
+/// Something that happened to a labeler.
+fn labeler_event(event: &LabelerEvent) -> String {
+    write(&LabelerEnvelope {
+        id: event.id.get(),
+        r#type: "labeler",
+        labeler: LabelerBody {
+            did: event.labeler.as_str(),
+            change: event.change.as_str(),
+            state: &event.state,
+            service_url: event.service_url.as_deref(),
+            cursor: event.cursor.get(),
+            epoch: event.epoch.0,
+        },
+    })
+}
+
+fn write(envelope: &impl Serialize) -> String {
     // Strings, integers and booleans only: there is nothing in it that could fail.
     serde_json::to_string(envelope).unwrap_or_default()
 }
@@ -202,5 +237,24 @@ mod tests {
         let line = r#"{"id":7,"type":"label","label":{"live":true,"labelerDID":"did:web:ann.test","seq":3,"verdict":"foreign-src","reason":"src is another"}}"#;
         assert_eq!(event_json(&rejected(None), true), line);
         assert_eq!(event_json(&rejected(Some(b"\xff")), false), line);
+    }
+
+    #[test]
+    fn what_happens_to_a_labeler_is_told_like_this() {
+        let event = label::LabelerEvent {
+            id: EventId::new(12_348).unwrap(),
+            labeler: Did::parse(ANN).unwrap(),
+            change: label::Change::CaughtUp,
+            state: "live".to_owned(),
+            service_url: Some("https://labels.ann.test".to_owned()),
+            cursor: Seq::new(991).unwrap(),
+            epoch: Epoch::FIRST,
+            at: Millis(1),
+        };
+        let expected = concat!(
+            r#"{"id":12348,"type":"labeler","labeler":{"did":"did:web:ann.test","change":"caught-up","#,
+            r#""state":"live","service_url":"https://labels.ann.test","cursor":991,"epoch":1}}"#
+        );
+        assert_eq!(event_json(&Event::Labeler(event), true), expected);
     }
 }

@@ -109,13 +109,13 @@ async fn a_labeler_shows_all_that_is_known_of_it() {
     house.add(&[CAT]).await;
     house.store.add_labelers(vec![did(CAT)], Source::Config, NOW).await.unwrap();
     house.reject(CAT, 2).await;
-    house.store.caught_up(did(CAT)).await.unwrap();
+    house.store.caught_up(did(CAT), "live", NOW).await.unwrap();
     let noted = Noted {
         handle: Some("cat.example.com".into()),
         service_url: Some("http://localhost:8080".into()),
         key: Some("did:key:zabc".into()),
     };
-    house.store.note(did(CAT), noted).await.unwrap();
+    house.store.note(did(CAT), noted, "live", Millis(1)).await.unwrap();
     let status = Status {
         state: State::Waiting,
         error: Some("connection refused".into()),

@@ -1,7 +1,7 @@
 //! The filters of a consumer's connections, and the number each one has at the desk.
 
 use crate::desk::{Conn, MOST_FILTERS, Takers};
-use label::Filter;
+use crate::taste::Taste;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use std::sync::Arc;
 pub(super) struct Filters {
     slots: Vec<Slot>,
     of: HashMap<Conn, u8>,
-    present: Arc<[(Takers, Filter)]>,
+    present: Arc<[(Takers, Taste)]>,
 }
 
 #[derive(Debug)]
 struct Slot {
-    filter: Filter,
+    taste: Taste,
     connections: usize,
 }
 
@@ -30,17 +30,17 @@ pub(super) struct Number {
 
 impl Filters {
     /// A connection comes. `None`: there are too many different filters.
-    pub(super) fn open(&mut self, conn: Conn, filter: Filter) -> Option<Number> {
-        let known = self.slots.iter().position(|slot| slot.filter == filter);
+    pub(super) fn open(&mut self, conn: Conn, taste: Taste) -> Option<Number> {
+        let known = self.slots.iter().position(|slot| slot.taste == taste);
         let (at, reused) = match known {
             Some(at) => (at, false),
             None if self.slots.len() < MOST_FILTERS => {
-                self.slots.push(Slot { filter, connections: 0 });
+                self.slots.push(Slot { taste, connections: 0 });
                 (self.slots.len() - 1, false)
             }
             None => {
                 let free = self.slots.iter().position(|slot| slot.connections == 0)?;
-                self.slots.get_mut(free)?.filter = filter;
+                self.slots.get_mut(free)?.taste = taste;
                 (free, true)
             }
         };
@@ -61,24 +61,24 @@ impl Filters {
     }
 
     /// Those that somebody has.
-    pub(super) fn present(&self) -> Arc<[(Takers, Filter)]> {
+    pub(super) fn present(&self) -> Arc<[(Takers, Taste)]> {
         Arc::clone(&self.present)
     }
 
     fn tidy(&mut self) {
         let numbered = (0u8..).zip(&self.slots).filter(|(_, slot)| slot.connections > 0);
         self.present =
-            numbered.map(|(number, slot)| (Takers::one(number), slot.filter.clone())).collect();
+            numbered.map(|(number, slot)| (Takers::one(number), slot.taste.clone())).collect();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use label::Hosts;
+    use label::{Filter, Hosts};
 
-    fn val(text: &str) -> Filter {
-        Filter::read([("val", vec![text])], Hosts::Public).unwrap()
+    fn val(text: &str) -> Taste {
+        Taste::labels(Filter::read([("val", vec![text])], Hosts::Public).unwrap())
     }
 
     #[test]

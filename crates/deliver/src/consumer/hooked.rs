@@ -9,6 +9,7 @@ use crate::desk::{Chair, Conn, Moment};
 use crate::hall::DEFAULT;
 use crate::hook::{self, Failure, Health, Hook, MOST, Poster};
 use crate::packer::Parcel;
+use crate::taste::Taste;
 use label::Filter;
 use std::hash::{BuildHasher, RandomState};
 use tokio::sync::mpsc;
@@ -137,7 +138,7 @@ impl Consumer {
         let task = tokio::spawn(hook::run(conn, poster, hook, parcels, say)).abort_handle();
         let health = Health::new(self.hook.seed);
         self.hook.open = Some(Open { conn, health, queue, words, task, failing: false });
-        let Some(given) = self.filters.open(conn, Filter::default()) else { return };
+        let Some(given) = self.filters.open(conn, Taste::labels(Filter::default())) else { return };
         if given.reused {
             self.desk.forget(given.number);
         }

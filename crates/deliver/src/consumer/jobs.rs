@@ -47,6 +47,8 @@ pub(super) enum Done {
     Bodies { asked: Vec<Sending>, events: Vec<Event> },
     /// Position and acks are kept.
     Saved,
+    /// That somebody asked for a type is kept.
+    Asked,
     /// These are dead letters now.
     SetAside(Vec<i64>),
     /// What was owed at the beginning of a life: see `reading`.
@@ -81,6 +83,7 @@ impl Consumer {
                 self.desk.set_aside(ids);
                 self.do_next();
             }
+            Done::Asked => {}
             Done::Counted { life, gaps, anchor } => self.counted(life, gaps, anchor),
             Done::Oldest { position, received_at } => {
                 self.busy.looking_for_oldest = false;
@@ -136,6 +139,22 @@ impl Consumer {
     pub(super) fn progress(&mut self) -> (EventId, Vec<RangeInclusive<i64>>) {
         self.desk.is_kept();
         (EventId::new(self.desk.position()).unwrap_or_default(), self.desk.ahead())
+    }
+
+    /// From now on events of labelers are owed. That is kept, so that they are also owed while
+    /// nobody is connected.
+    pub(super) fn ask_for_labelers(&mut self) {
+        if std::mem::replace(&mut self.labelers, true) {
+            return;
+        }
+        // What is being read now does not look at them.
+        self.desk.look_again();
+        let (store, name) = (self.store.clone(), self.name.clone());
+        self.jobs.spawn(async move {
+            let keep = || store.set_consumer_types(name.clone(), super::LABELER.to_owned());
+            patiently(keep).await?;
+            Ok(Done::Asked)
+        });
     }
 
     pub(super) fn put_aside(&mut self) {

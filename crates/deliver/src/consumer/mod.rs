@@ -24,6 +24,7 @@ use crate::packer::{Packer, Parcel, Parcels};
 use crate::patience::patiently;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::standing::{Numbers, Standing};
+use crate::taste::Taste;
 use asked::Asked;
 use filters::Filters;
 use hooked::Hooked;
@@ -44,6 +45,8 @@ use tokio::time::Instant;
 const HEARD_TOGETHER: usize = 64;
 /// A connection whose task ended without a word is found after this.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
+/// An event type besides labels.
+const LABELER: &str = "labeler";
 /// Nobody is connected and nothing is to be saved: there is no hurry.
 const NO_HURRY: Duration = Duration::from_secs(3600);
 
@@ -79,6 +82,8 @@ struct Consumer {
     desk: Desk,
     packer: Packer,
     filter: Arc<Filter>,
+    /// Somebody has asked for events of labelers, now or at some time.
+    labelers: bool,
     filters: Filters,
     lanes: RandomState,
     head: watch::Receiver<Head>,
@@ -136,6 +141,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
     let name = standing.name.clone();
     let row = patiently(|| store.consumer(name.clone())).await?;
     let dead = patiently(|| jobs::dead_after(&store, &name, row.position)).await?;
+    let types = patiently(|| store.consumer_types(name.clone())).await?;
     let rules = Rules {
         unwritten: limits.unwritten,
         retry_timeout: settings.retry_timeout,
@@ -153,6 +159,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         awake: Awake::new(share),
         packer: Packer::default(),
         filter: Arc::default(),
+        labelers: types.split(',').any(|name| name == LABELER),
         filters: Filters::default(),
         lanes: RandomState::new(),
         queues: HashMap::new(),
@@ -250,7 +257,7 @@ impl Consumer {
     fn hear(&mut self, word: Word) {
         match word {
             Word::Opened { conn, takes, queue } => {
-                self.open(conn, takes.map(|filter| *filter), queue);
+                self.open(conn, takes.map(|taste| *taste), queue);
             }
             Word::Wrote { conn, ids, bytes } => {
                 self.packer.wrote(&mut self.desk, conn, bytes);
@@ -268,11 +275,14 @@ impl Consumer {
     }
 
     /// Whoever is not wanted is dropped with its queue.
-    fn open(&mut self, conn: Conn, takes: Option<Filter>, queue: mpsc::Sender<Vec<Parcel>>) {
+    fn open(&mut self, conn: Conn, takes: Option<Taste>, queue: mpsc::Sender<Vec<Parcel>>) {
         if self.hook.is_open() || self.busy.removing {
             return;
         }
-        let number = match takes.map(|filter| self.filters.open(conn, filter)) {
+        if takes.as_ref().is_some_and(|taste| taste.labelers) {
+            self.ask_for_labelers();
+        }
+        let number = match takes.map(|taste| self.filters.open(conn, taste)) {
             None => None,
             Some(Some(given)) => {
                 if given.reused {

@@ -48,6 +48,7 @@ impl Consumer {
             rows: self.limits.rows,
             events: wanted.events,
             rejected: false,
+            labelers: self.labelers,
         }
     }
 

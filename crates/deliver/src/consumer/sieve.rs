@@ -1,11 +1,15 @@
 //! What of the log a consumer and its connections take, row by row, next to the database.
 
-use crate::desk::{Lane, Page, Seen, Takers, Wanted};
-use label::{Did, Facts, Filter};
+use crate::desk::{Page, Seen, Takers, Wanted};
+use crate::taste::Taste;
+use label::{Facts, Filter, Verdict};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use store::RowView;
+
+/// In place of a subject: no URI begins like that.
+const LABELER_LANE: &str = " labeler";
 
 /// Looks at rows in order and makes a [`Page`] of them.
 #[derive(Debug, Clone)]
@@ -13,7 +17,7 @@ pub(super) struct Sieve {
     /// The consumer's.
     filter: Arc<Filter>,
     /// Those of its connections.
-    present: Arc<[(Takers, Filter)]>,
+    present: Arc<[(Takers, Taste)]>,
     wanted: Takers,
     held: Vec<i64>,
     skip: Vec<RangeInclusive<i64>>,
@@ -26,7 +30,7 @@ pub(super) struct Sieve {
 impl Sieve {
     pub(super) fn new(
         filter: Arc<Filter>,
-        present: Arc<[(Takers, Filter)]>,
+        present: Arc<[(Takers, Taste)]>,
         wanted: Wanted,
         lanes: RandomState,
     ) -> Self {
@@ -50,29 +54,66 @@ impl Sieve {
 
     /// Whether the row is taken. What is owed and not taken is remembered as left.
     pub(super) fn look(&mut self, row: &RowView<'_>) -> bool {
-        let heard = row.raw.map(wire::rejected_facts);
-        let (uri, val) = match heard {
+        if self.is_done(row.id.get()) {
+            return false;
+        }
+        match row.verdict {
+            Some(verdict) => self.look_at_label(row, verdict),
+            None => self.look_at_labeler(row),
+        }
+    }
+
+    fn look_at_label(&mut self, row: &RowView<'_>, verdict: Verdict) -> bool {
+        let (uri, val) = match row.raw.map(wire::rejected_facts) {
             Some(heard) => (heard.uri, heard.val),
             None => (row.uri, row.val),
         };
-        let facts = Facts { labeler: row.labeler, uri, val, verdict: row.verdict };
-        let id = row.id.get();
-        if self.is_done(id) {
-            return false;
+        let facts = Facts { labeler: row.labeler, uri, val, verdict };
+        // A label that does not hold is owed only to a filter that names its verdict.
+        let asked = verdict.holds() || self.filter.names(verdict);
+        let owed = asked && self.filter.takes(&facts);
+        let takers = self.takers(|taste| taste.takes(&facts));
+        let matters = |taste: &Taste| taste.takes_lane(row.labeler, uri);
+        self.sort(row.id.get(), owed, takers, matters, (row.labeler.as_str(), uri))
+    }
+
+    fn look_at_labeler(&mut self, row: &RowView<'_>) -> bool {
+        let owed = self.filter.takes_labeler(row.labeler);
+        let takes = |taste: &Taste| taste.takes_labeler(row.labeler);
+        let takers = self.takers(takes);
+        // No label is about this, so the lane is its own.
+        let lane = (row.labeler.as_str(), Some(LABELER_LANE));
+        self.sort(row.id.get(), owed, takers, takes, lane)
+    }
+
+    /// Those present who take it.
+    fn takers(&self, takes: impl Fn(&Taste) -> bool) -> Takers {
+        let mut takers = Takers::NOBODY;
+        for (one, _) in self.present.iter().filter(|(_, taste)| takes(taste)) {
+            takers.join(*one);
         }
-        let matters = || self.present.iter().any(|(_, filter)| filter.takes_lane(row.labeler, uri));
+        takers
+    }
+
+    /// Takes a row, passes it over, or leaves it. What is held stays owed, whatever the
+    /// consumer's filter is by now.
+    fn sort(
+        &mut self,
+        id: i64,
+        owed: bool,
+        takers: Takers,
+        matters: impl Fn(&Taste) -> bool,
+        lane: (&str, Option<&str>),
+    ) -> bool {
+        let matters = || self.present.iter().any(|(_, taste)| matters(taste));
         let held = self.held.binary_search(&id).is_ok();
-        if !held && !self.owes(&facts) {
+        if !held && !owed {
             self.leaving = self.leaving && !matters();
             return false;
         }
-        let mut takers = Takers::NOBODY;
-        for (one, _) in self.present.iter().filter(|(_, filter)| filter.takes(&facts)) {
-            takers.join(*one);
-        }
         let taken = takers.meet(self.wanted);
         if taken || held || matters() {
-            let lane = self.lane(row.labeler, uri);
+            let lane = self.lanes.hash_one(lane);
             self.page.seen.push(Seen { id, lane, takers, taken });
         }
         if taken {
@@ -88,13 +129,6 @@ impl Sieve {
         self.skip.get(at).is_some_and(|range| range.contains(&id))
     }
 
-    /// Whether the consumer's filter takes it. A label that does not hold is owed only to a
-    /// filter that names its verdict.
-    fn owes(&self, facts: &Facts<'_>) -> bool {
-        let asked = facts.verdict.holds() || self.filter.names(facts.verdict);
-        asked && self.filter.takes(facts)
-    }
-
     fn leave(&mut self, id: i64) {
         self.page.left_events += 1;
         match self.page.left.last_mut().filter(|_| self.leaving) {
@@ -102,10 +136,6 @@ impl Sieve {
             None => self.page.left.push(id..=id),
         }
         self.leaving = true;
-    }
-
-    fn lane(&self, labeler: &Did, uri: Option<&str>) -> Lane {
-        self.lanes.hash_one((labeler.as_str(), uri))
     }
 
     /// The page, which ends here. `all`: nothing is behind it.

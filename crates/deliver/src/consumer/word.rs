@@ -3,6 +3,7 @@
 use crate::desk::Conn;
 use crate::hook::Failure;
 use crate::packer::Parcel;
+use crate::taste::Taste;
 use label::{EventId, Filter};
 use store::StoreError;
 use tokio::sync::{mpsc, oneshot};
@@ -11,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) enum Word {
     /// A connection, what it takes, and where what it should write is put.
-    Opened { conn: Conn, takes: Option<Box<Filter>>, queue: mpsc::Sender<Vec<Parcel>> },
+    Opened { conn: Conn, takes: Option<Box<Taste>>, queue: mpsc::Sender<Vec<Parcel>> },
     /// These were written to the socket, so many bytes of events; or a request for this
     /// one was begun.
     Wrote { conn: Conn, ids: Vec<i64>, bytes: usize },

@@ -352,7 +352,7 @@ impl Desk {
     }
 
     /// Begins another pass where something was left. What is being read is worthless.
-    pub(super) fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         let from = self.pass.left_from.unwrap_or(self.pass.read + 1);
         self.pass.restart(from - 1);
     }

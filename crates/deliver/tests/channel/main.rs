@@ -10,5 +10,6 @@ mod acking;
 mod counting;
 mod delivering;
 mod ending;
+mod labelers;
 mod refusing;
 mod rig;

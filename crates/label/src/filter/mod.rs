@@ -60,6 +60,13 @@ impl Filter {
             && self.takes_lane(facts.labeler, facts.uri)
     }
 
+    /// Whether this wants to know what happens to a labeler. Only `src` says anything about
+    /// that.
+    #[must_use]
+    pub fn takes_labeler(&self, labeler: &Did) -> bool {
+        self.src.as_ref().is_none_or(|src| src.contains(labeler))
+    }
+
     /// Whether the fields that treat all labels of one (labeler, `uri`) alike take these:
     /// `src`, `uri` and `subject`.
     #[must_use]

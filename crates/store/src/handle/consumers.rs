@@ -48,6 +48,23 @@ impl Store {
         self.write(1, move |desk| consumers::save_progress(desk, &name, position, &ahead)).await
     }
 
+    /// Which event types besides labels somebody has ever asked of this consumer for, comma
+    /// separated; the store does not look into it.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn consumer_types(&self, name: String) -> Result<String, StoreError> {
+        self.read(move |db| consumers::types(db, &name)).await
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn set_consumer_types(&self, name: String, types: String) -> Result<(), StoreError> {
+        self.write(1, move |desk| consumers::set_types(desk, &name, &types)).await
+    }
+
     /// Keeps everything about a consumer, known or new. When it begins `anew`, somewhere
     /// else than where it was, its dead letters above that are forgotten: they are owed
     /// again.

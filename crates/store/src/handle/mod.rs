@@ -8,9 +8,9 @@ use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
 use crate::{
     Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
-    commit, labelers, rejected,
+    commit, happenings, labelers, rejected,
 };
-use label::{Did, EventId, Millis};
+use label::{Change, Did, EventId, Millis};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -93,16 +93,49 @@ impl Store {
     ///
     /// # Errors
     /// `NotTracked`, and the general ones.
-    pub async fn caught_up(&self, did: Did) -> Result<(), StoreError> {
-        self.write(1, move |desk| labelers::caught_up(desk, &did)).await
+    pub async fn caught_up(
+        &self,
+        did: Did,
+        state: &'static str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.write(1, move |desk| labelers::caught_up(desk, &did, state, now)).await
     }
 
     /// Remembers what the DID document says.
     ///
     /// # Errors
     /// `NotTracked`, and the general ones.
-    pub async fn note(&self, did: Did, noted: Noted) -> Result<(), StoreError> {
-        self.write(1, move |desk| labelers::note(desk, &did, &noted)).await
+    pub async fn note(
+        &self,
+        did: Did,
+        noted: Noted,
+        state: &'static str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.write(1, move |desk| labelers::note(desk, &did, &noted, state, now)).await
+    }
+
+    /// Adds to the log that something happened to a labeler, which then was in this state.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn happened(
+        &self,
+        did: Did,
+        change: Change,
+        state: &'static str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.write(1, move |desk| happenings::add(desk, &did, change, state, now)).await
+    }
+
+    /// Adds to the log who is tracked and who no longer is, as far as that is not there yet.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn announce(&self, now: Millis) -> Result<(), StoreError> {
+        self.write(1, move |desk| happenings::announce(desk, now)).await
     }
 
     /// One labeler, tracked or removed.
