@@ -7,10 +7,12 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod behaviours;
 mod channel;
 mod clients;
 mod corpus;
 mod crash;
+mod filled;
 mod first_light;
 mod flaky;
 mod histories;
@@ -23,5 +25,6 @@ mod outage;
 mod raw;
 mod removal;
 mod routes;
+mod slow;
 mod spoof;
 mod tap;

@@ -3,13 +3,17 @@
 
 use crate::tap::{Tap, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Frame types of RFC 6455, section 5.2.
 pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
+
+/// Bytes that a narrow connection takes before it is read.
+const NARROW: u32 = 4 * 1024;
 
 /// An open connection.
 pub(crate) struct Raw {
@@ -21,12 +25,25 @@ impl Raw {
     /// Opens the channel. `query` is empty or begins with `?`.
     pub(crate) async fn open(tap: &Tap, query: &str) -> Self {
         let address = tap.url.trim_start_matches("http://");
+        Self::over(TcpStream::connect(address).await.unwrap(), address, query).await
+    }
+
+    /// The same, with next to no room for what is not read yet, so that whoever writes to
+    /// it soon has to wait.
+    pub(crate) async fn narrow(tap: &Tap, query: &str) -> Self {
+        let address = tap.url.trim_start_matches("http://");
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(NARROW).unwrap();
+        let stream = socket.connect(address.parse().unwrap()).await.unwrap();
+        Self::over(stream, address, query).await
+    }
+
+    async fn over(mut stream: TcpStream, address: &str, query: &str) -> Self {
         let request = format!(
             "GET /channel{query} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\n\
              connection: upgrade\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
-        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut raw = Self { stream, buffer: Vec::new() };
@@ -56,6 +73,11 @@ impl Raw {
                 return None;
             }
         }
+    }
+
+    /// Reads one byte more; false when the connection ended.
+    pub(crate) async fn sip(&mut self) -> bool {
+        self.stream.read_exact(&mut [0]).await.is_ok()
     }
 
     /// Sends a frame; false when the connection has ended.
