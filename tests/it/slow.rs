@@ -249,3 +249,26 @@ async fn two_hundred_consumers_that_never_read_cost_little_and_are_let_go() {
     let stuck = ends.filter(|line| line["end"] == "Stuck").count();
     assert_eq!(stuck, DEAF, "each was let go because it did not read");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_that_came_and_went_leave_nothing_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("tap.db");
+    fill(&database, (0..LARGE).map(some_large)).await;
+    let plc = Plc::start().await;
+    let tap = Tap::start(&plc, &database, &[]);
+    let mut before = 0;
+    for n in 0..DEAF {
+        let name = format!("gone-{n}");
+        let deaf = Raw::narrow(&tap, &format!("?consumer={name}")).await;
+        consumer_until(&tap, &name, |consumer| consumer["in_flight"].as_i64() > Some(0)).await;
+        drop(deaf);
+        consumer_until(&tap, &name, |consumer| consumer["connections"] == 0).await;
+        if n == DEAF / 10 {
+            before = tap.rss_kib();
+        }
+    }
+    let after = tap.rss_kib();
+    eprintln!("resident memory: {} MiB after some, {} after all", before / 1024, after / 1024);
+    assert!(before > 0 && after < before + GROWTH_KIB, "{before} KiB, then {after} KiB");
+}

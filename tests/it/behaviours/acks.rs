@@ -2,9 +2,20 @@
 
 use super::{Scene, id, nothing_more, owed, seq};
 use crate::raw::{BINARY, Raw, TEXT};
-use crate::tap::{next, within};
+use crate::tap::{Tap, next, within};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// Waits until so many were ignored for this reason.
+async fn ignored(tap: &Tap, reason: &str, count: f64) {
+    let name = format!("labeltap_acks_ignored_total{{reason=\"{reason}\"}}");
+    let counted = async {
+        while tap.metric(&name).await != count {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(counted).await;
+}
 
 /// What no client should say. Some of it closes a connection of Tap.
 const NONSENSE: &[&str] = &[
@@ -50,13 +61,7 @@ async fn extra_03_nonsense_is_counted_and_the_connection_stays() {
     }
     let all = [("malformed", NONSENSE.len() as f64 + 1.0), ("unknown-type", 1.0)];
     for (reason, count) in all {
-        let name = format!("labeltap_acks_ignored_total{{reason=\"{reason}\"}}");
-        let counted = async {
-            while tap.metric(&name).await != count {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        within(counted).await;
+        ignored(&tap, reason, count).await;
     }
     assert_eq!(
         (tap.get("/stats/outbox-buffer").await["outbox_buffer"].clone(), &ids[..]),
@@ -133,17 +138,7 @@ async fn extra_07_whoever_was_too_slow_neither_acks_nor_releases_the_lane() {
     let mut quick = tap.client(&[]);
     assert_eq!(id(&next(&mut quick).await), first, "sent again, to the other one");
     slow.ack(&[first]).await;
-    let stale = "labeltap_acks_ignored_total";
-    let counted = async {
-        loop {
-            let metrics = tap.get("/metrics").await;
-            if metrics.as_str().is_some_and(|text| text.contains(stale)) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    within(counted).await;
+    ignored(&tap, "not-owner", 1.0).await;
     nothing_more(&mut quick).await;
     assert_eq!(tap.get("/stats/outbox-buffer").await["outbox_buffer"], 2);
     quick.ack(&[first]).await;

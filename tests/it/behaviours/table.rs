@@ -81,7 +81,7 @@ fn what_applies_is_tested_and_what_does_not_has_its_reason() {
         let (applies, shown) = (&row[2], &row[3]);
         match applies.as_str() {
             "yes" => assert!(!tests(shown).is_empty(), "{number} names no test"),
-            "no" | "later" => assert!(shown.len() > 20, "{number} gives no reason"),
+            "no" | "later" => assert!(!shown.is_empty(), "{number} gives no reason"),
             other => panic!("{number}: {other:?} is none of yes, no and later"),
         }
     }
