@@ -45,6 +45,11 @@ impl Packer {
         self.shelf.bound(bytes);
     }
 
+    /// Nobody is there. What is on the shelf is read again when somebody comes.
+    pub(crate) fn let_go(&mut self) {
+        self.shelf.clear();
+    }
+
     /// What was sent without a body is taken back, and the shelf is emptied.
     pub(crate) fn clear(&mut self, desk: &mut Desk) {
         self.shelf.clear();
@@ -121,22 +126,23 @@ impl Packer {
         let bodies: HashMap<i64, Event> =
             events.into_iter().map(|event| (event.id().get(), event)).collect();
         let mut parcels = Parcels::new();
+        let mut again = Vec::new();
         for sending in asked {
             let Sending { conn, id, .. } = sending;
             // An event may have been asked for twice: by a connection that has gone since,
             // and by the one that has it now. So a body is looked at, and not taken away.
             match bodies.get(&id) {
                 // Fetched for nothing: meanwhile there was enough for this one.
-                Some(_) if desk.awaits(conn, id) && !self.has_room(conn) => {
-                    self.bodiless.push(sending);
-                }
+                Some(_) if desk.awaits(conn, id) && !self.has_room(conn) => again.push(sending),
                 Some(event) if desk.awaits(conn, id) => {
                     self.put(desk, &mut parcels, &sending, event.clone());
                 }
-                None if id > decided && desk.awaits(conn, id) => self.bodiless.push(sending),
+                None if id > decided && desk.awaits(conn, id) => again.push(sending),
                 _ => desk.withdrawn(conn, id),
             }
         }
+        // They were sent before whatever has joined the queue meanwhile.
+        self.bodiless.splice(0..0, again);
         parcels
     }
 

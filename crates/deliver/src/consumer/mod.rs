@@ -356,9 +356,12 @@ impl Consumer {
         }
     }
 
-    /// Memory is shared with those who are awake.
+    /// Memory is shared with those who are awake; who is not needs no bodies.
     fn take_share(&mut self) {
         let awake = !self.queues.is_empty() || self.hook.is_open();
+        if !awake {
+            self.packer.let_go();
+        }
         if let Some(share) = self.awake.share(awake, &self.limits) {
             self.desk.bound(share.held, share.parked);
             self.packer.bound(share.bodies);
