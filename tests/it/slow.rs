@@ -42,11 +42,12 @@ async fn rewind(tap: &Tap, name: &str) {
     assert_eq!(status, StatusCode::OK, "{body}");
 }
 
-/// Waits until the consumer object is as wanted.
+/// Waits until the consumer object is as wanted. One that is new appears a moment after its
+/// connection.
 async fn consumer_until(tap: &Tap, name: &str, wanted: impl Fn(&Value) -> bool) {
     let begun = Instant::now();
     loop {
-        let consumer = tap.get(&format!("/consumers/{name}")).await;
+        let (_, consumer) = tap.ask(Method::GET, &format!("/consumers/{name}"), None).await;
         if wanted(&consumer) {
             return;
         }
