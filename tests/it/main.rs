@@ -28,3 +28,4 @@ mod routes;
 mod slow;
 mod spoof;
 mod tap;
+mod webhook;
