@@ -145,6 +145,8 @@ impl Deliver {
     /// See [`AskError`]; nothing was changed then.
     pub async fn put(&self, name: &str, change: Change) -> Result<Told, AskError> {
         let name = query::consumer(name).map_err(AskError::Invalid)?;
+        // Before there is a consumer that would stay when the change is refused.
+        change.begins_within(self.0.store.head().borrow().last)?;
         let held = self.0.names.hold(&name, None);
         let _held = held.map_err(|_| AskError::Busy("there are too many consumers"))?;
         if self.0.names.running(&name).is_none() {

@@ -71,14 +71,8 @@ impl Consumer {
             Some(Start::Now) => head,
             Some(Start::After(id)) => id,
         };
-        let refusal = if position > head {
-            Some(format!("start: the last event is {head}, so nothing can begin after {position}"))
-        } else if self.hook.is_fixed() && change.webhook.is_some() {
-            Some("webhook: that of this consumer is set by --webhook-url".to_owned())
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
+        if self.hook.is_fixed() && change.webhook.is_some() {
+            let refusal = "webhook: that of this consumer is set by --webhook-url".to_owned();
             let _nobody_waits = answer.send(Err(AskError::Invalid(refusal)));
             return;
         }

@@ -57,6 +57,18 @@ pub struct Change {
     pub webhook: Option<Option<url::Url>>,
 }
 
+impl Change {
+    /// Nothing can begin after an event that is not there yet.
+    pub(crate) fn begins_within(&self, head: EventId) -> Result<(), AskError> {
+        match self.start {
+            Some(Start::After(id)) if id > head => Err(AskError::Invalid(format!(
+                "start: the last event is {head}, so nothing can begin after {id}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Where a consumer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
