@@ -22,6 +22,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) board: fleet::Board,
     pub(crate) router: Router,
+    pub(crate) deliver: deliver::Deliver,
     _stop: DropGuard,
     _dir: tempfile::TempDir,
 }
@@ -83,14 +84,21 @@ impl House {
             store: store.clone(),
             board: board.clone(),
             resolver: resolver.unwrap(),
-            deliver,
+            deliver: deliver.clone(),
             hosts: Hosts::Private,
             password: wishes.password.map(str::to_owned),
             browser_hosts: vec!["labels.example".to_owned()],
             metrics: (!wishes.no_metrics).then(|| Arc::new(|| "labeltap_up 1\n".to_owned()) as _),
             now: || NOW,
         });
-        Self { store, board, router, _stop: stop.drop_guard(), _dir: dir }
+        Self { store, board, router, deliver, _stop: stop.drop_guard(), _dir: dir }
+    }
+
+    /// One whose consumers run.
+    pub(crate) async fn with_consumers() -> Self {
+        let house = Self::plain();
+        house.deliver.counted().await;
+        house
     }
 
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
@@ -102,7 +110,20 @@ impl House {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
-        let request = Request::post(path).header("content-type", "application/json");
+        self.send("POST", path, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &str) -> Answer {
+        self.send("PUT", path, body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Request::delete(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "application/json");
         self.ask(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 

@@ -4,13 +4,19 @@ use crate::house::{ANN, Answer, House, OK, Wishes};
 use axum::body::Body;
 use axum::http::Request;
 
-const ROUTES: [(&str, &str); 13] = [
+const ROUTES: [(&str, &str); 19] = [
     ("GET", "/health"),
     ("GET", "/labelers"),
     ("POST", "/labelers/add"),
     ("POST", "/labelers/remove"),
     ("GET", "/labelers/did:plc:ar7c4by46qjdydhdevvrndac"),
     ("GET", "/labelers/did:plc:ar7c4by46qjdydhdevvrndac/rejected"),
+    ("GET", "/consumers"),
+    ("GET", "/consumers/default"),
+    ("PUT", "/consumers/default"),
+    ("DELETE", "/consumers/default"),
+    ("GET", "/consumers/default/dead"),
+    ("POST", "/consumers/default/dead/retry"),
     ("GET", "/resolve/did:plc:ar7c4by46qjdydhdevvrndac"),
     ("GET", "/stats/labeler-count"),
     ("GET", "/stats/label-count"),
@@ -88,7 +94,7 @@ async fn what_axum_refuses_has_our_shape() {
 
 #[tokio::test]
 async fn head_works_where_get_does() {
-    let house = House::plain();
+    let house = House::with_consumers().await;
     for (_, path) in ROUTES.iter().filter(|(method, path)| *method == "GET" && *path != "/channel")
     {
         let get = call(&house, "GET", path, &[]).await;
