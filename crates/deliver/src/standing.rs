@@ -69,10 +69,23 @@ impl Standing {
         self.in_flight.store(numbers.in_flight, Ordering::Relaxed);
         self.connections.store(numbers.connections, Ordering::Relaxed);
         if let Some(owed) = numbers.owed {
-            self.anchor.store(numbers.anchor, Ordering::Relaxed);
-            self.owed.store(i64::try_from(owed).unwrap_or(i64::MAX), Ordering::Relaxed);
+            self.tell_owed(owed, numbers.anchor);
             let _more_than_once = self.counted.set(());
         }
+    }
+
+    fn tell_owed(&self, owed: u64, anchor: u64) {
+        self.anchor.store(anchor, Ordering::Relaxed);
+        self.owed.store(i64::try_from(owed).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// It begins after this position, and what it owes is still to be counted: until then
+    /// as much as it can be, so that nobody takes it for done.
+    pub(crate) fn begins_after(&self, position: i64) {
+        let head = *self.head.borrow();
+        let ids = head.last.get().saturating_sub(position);
+        let owed = u64::try_from(ids).unwrap_or_default().min(head.added);
+        self.tell_owed(owed, head.added);
     }
 
     /// When the oldest owed event was received.

@@ -84,6 +84,7 @@ promises! {
     progress_is_kept_and_brings_nobody_back,
     what_is_set_aside_can_be_looked_at,
     what_is_set_aside_can_be_owed_again,
+    who_begins_elsewhere_is_owed_what_was_set_aside_from_there_on,
     a_removed_consumer_leaves_nothing_behind,
     many_at_once_all_land,
     a_closed_store_says_so,
@@ -363,7 +364,7 @@ async fn what_happens_to_labelers_is_told_once_in_the_log(mut shop: Shop) {
     store.announce(Millis(6)).await.unwrap();
     let store = shop.reopen();
     store.announce(Millis(7)).await.unwrap();
-    let told = happenings(&store).await;
+    let told = happenings(store).await;
     let expected = [
         (1, Change::Added, "pending"),
         (3, Change::CaughtUp, "live"),
@@ -389,7 +390,7 @@ async fn another_key_or_endpoint_is_told(shop: Shop) {
     note(noted("did:key:two", "https://one.test")).await.unwrap();
     note(noted("did:key:two", "https://two.test")).await.unwrap();
     let told: Vec<Change> =
-        happenings(&store).await.into_iter().map(|(_, change, _)| change).collect();
+        happenings(store).await.into_iter().map(|(_, change, _)| change).collect();
     assert_eq!(told, [Change::KeyChanged, Change::ServiceChanged], "the first is no change");
 }
 
@@ -400,7 +401,7 @@ async fn of_a_labeler_that_comes_and_goes_only_the_newest_is_kept(shop: Shop) {
         store.happened(did("ann"), Change::Connected, "live", Millis(1)).await.unwrap();
         store.happened(did("ann"), Change::Disconnected, "waiting", Millis(1)).await.unwrap();
     }
-    let told = happenings(&store).await;
+    let told = happenings(store).await;
     assert_eq!((told.len(), told[0].0, told[1].0), (1001, 1, 202));
 }
 
@@ -596,6 +597,21 @@ async fn what_is_set_aside_can_be_owed_again(mut shop: Shop) {
     assert_eq!(store.count_dead("other".into()).await.unwrap(), 3);
     let expected = ConsumerRow { position: id(1), ahead: vec![3..=8], ..consumer("one") };
     assert_eq!(store.consumers().await.unwrap(), [expected, consumer("other")]);
+}
+
+async fn who_begins_elsewhere_is_owed_what_was_set_aside_from_there_on(mut shop: Shop) {
+    let store = shop.store();
+    for name in ["one", "other"] {
+        store.set_consumer(consumer(name), false).await.unwrap();
+        let rows = vec![dead(2, 3, None), dead(5, 3, None), dead(9, 3, None)];
+        store.set_aside(name.into(), rows, Millis(7)).await.unwrap();
+    }
+    let row = ConsumerRow { position: id(2), ahead: vec![], ..consumer("one") };
+    store.set_consumer(row.clone(), true).await.unwrap();
+    let store = shop.reopen();
+    assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), [dead(2, 3, None)]);
+    assert_eq!(store.count_dead("other".into()).await.unwrap(), 3);
+    assert_eq!(store.consumers().await.unwrap(), [row, consumer("other")]);
 }
 
 async fn a_removed_consumer_leaves_nothing_behind(mut shop: Shop) {

@@ -113,6 +113,7 @@ impl Consumer {
             self.packer.clear(&mut self.desk);
             self.asked.life += 1;
             self.oldest_at = None;
+            self.standing.begins_after(position.get());
             self.count();
         }
         // Requests under way are for what was owed before: they would meet their successors.

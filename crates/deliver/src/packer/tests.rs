@@ -58,6 +58,22 @@ fn parcel(id: i64) -> Parcel {
 }
 
 #[test]
+fn what_had_no_body_when_the_desk_began_anew_takes_no_room() {
+    let mut desk = Desk::new(RULES, 0, Vec::new());
+    let mut packer = Packer::default();
+    desk.opened(Conn(1), CHAIR);
+    for _ in 0..3 {
+        page(&mut desk, &[(1, 1), (2, 2)], 2);
+        assert!(packer.pack(&mut desk).0.is_empty(), "no bodies, and all room is taken");
+        desk.begin_after(0);
+        packer.clear(&mut desk);
+    }
+    page(&mut desk, &[(1, 1), (2, 2)], 2);
+    packer.keep([body(1), body(2)]);
+    assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [parcel(1), parcel(2)]);
+}
+
+#[test]
 fn two_closes_during_one_slow_fetch_lose_nothing() {
     let mut desk = Desk::new(RULES, 0, Vec::new());
     let mut packer = Packer::default();

@@ -7,9 +7,15 @@
 )]
 
 mod acking;
+mod consumers;
 mod counting;
+mod dead;
 mod delivering;
 mod ending;
+mod filters;
+mod gauges;
 mod labelers;
+mod lanes;
 mod refusing;
 mod rig;
+mod said;
