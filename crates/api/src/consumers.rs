@@ -73,6 +73,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Listed>, ApiError> {
     let limit = asked.limit()?;
     let after = asked.after("consumers", |text| Some(text.to_owned()))?;
+    state.deliver.ready().await;
+    state.deliver.all_counted().await;
     let all = state.deliver.consumers().into_iter();
     let rest = all.filter(|told| after.as_ref().is_none_or(|after| told.name > *after));
     let consumers = rest.take(limit + 1).map(Consumer::from).collect();
@@ -85,6 +87,7 @@ pub(crate) async fn show(
     State(state): State<Shared>,
     PathName(name): PathName,
 ) -> Result<Json<Consumer>, ApiError> {
+    state.deliver.ready().await;
     let told = state.deliver.consumer(&name).ok_or(AskError::NotFound(name))?;
     Ok(Json(told.into()))
 }
@@ -96,6 +99,7 @@ pub(crate) async fn put(
     body: Fields,
 ) -> Result<Json<Consumer>, ApiError> {
     let change = change(&body, state.hosts)?;
+    state.deliver.ready().await;
     Ok(Json(state.deliver.put(&name, change).await?.into()))
 }
 
@@ -104,6 +108,7 @@ pub(crate) async fn remove(
     State(state): State<Shared>,
     PathName(name): PathName,
 ) -> Result<(), ApiError> {
+    state.deliver.ready().await;
     Ok(state.deliver.remove(&name).await?)
 }
 
@@ -183,6 +188,7 @@ pub(crate) async fn dead(
 ) -> Result<Json<DeadListed>, ApiError> {
     let limit = asked.limit()?;
     let after = asked.after("dead", |text| text.parse().ok().and_then(EventId::new))?;
+    state.deliver.ready().await;
     let rows = state.deliver.dead(&name, after, limit + 1).await?;
     let rows: Vec<Dead> = rows.into_iter().map(Dead::from).collect();
     let (dead, cursor) = cut("dead", rows, limit, |last| last.id.to_string());
@@ -199,6 +205,7 @@ pub(crate) async fn retry(
     let listed = body.get("ids").and_then(Value::as_array).ok_or_else(wrong)?;
     let ids: Option<Vec<EventId>> =
         listed.iter().map(|id| id.as_i64().and_then(EventId::new)).collect();
+    state.deliver.ready().await;
     let retried = state.deliver.retry(&name, ids.ok_or_else(wrong)?).await?;
     let retried: Vec<i64> = retried.into_iter().map(EventId::get).collect();
     Ok(Json(json!({ "retried": retried })))

@@ -42,6 +42,7 @@ pub(crate) async fn channel(
             return refuse(rejection.status(), "InvalidRequest", &reason);
         }
     };
+    deliver.ready().await;
     let place = match deliver.place(&wish.consumer, wish.takes.as_ref()) {
         Ok(place) => place,
         Err(refusal) => return refused(refusal),

@@ -137,7 +137,12 @@ impl Hall {
         let Some(kept) = stop.run_until_cancelled(kept).await else { return self.leave().await };
         for row in kept.map_err(DeliverError::Consumers)? {
             self.inbox(&row.name);
+            if let (Some(_), Some(standing)) = (row.webhook, self.names.standing(&row.name)) {
+                // Until its actor has opened it.
+                standing.show(|shown| shown.webhook = Some(String::new()));
+            }
         }
+        self.names.are_complete();
         loop {
             tokio::select! {
                 biased;

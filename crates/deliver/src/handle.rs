@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 const ARRIVALS: usize = 16;
 /// A consumer answers in milliseconds, unless the store is busy.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Reading who is there takes milliseconds, counting what is owed a little longer.
+const READY: Duration = Duration::from_secs(5);
 
 /// A handle on delivery. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -126,6 +128,22 @@ impl Deliver {
         if let Some(standing) = self.0.names.standing(DEFAULT) {
             standing.counted().await;
         }
+    }
+
+    /// Returns once every consumer that was kept is known, soon after the future runs; or
+    /// after a while, since everybody who asks waits for this first.
+    pub async fn ready(&self) {
+        let _late = timeout(READY, self.0.names.complete()).await;
+    }
+
+    /// Returns once what each of them owes was counted; or after a while.
+    pub async fn all_counted(&self) {
+        let all = async {
+            for standing in self.0.names.all() {
+                standing.counted().await;
+            }
+        };
+        let _late = timeout(READY, all).await;
     }
 
     /// Every consumer, ordered by name.

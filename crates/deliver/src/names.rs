@@ -7,7 +7,7 @@ use crate::taste::Taste;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Head;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{SetOnce, mpsc, watch};
 
 /// The names, and what is behind each.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Names {
     most: usize,
     /// Most different filters for each.
     filters: usize,
+    /// Those that were kept are all here.
+    complete: SetOnce<()>,
 }
 
 #[derive(Debug)]
@@ -44,12 +46,22 @@ pub(crate) struct Held {
 
 impl Names {
     pub(crate) fn new(head: watch::Receiver<Head>, most: usize, filters: usize) -> Self {
-        Self { names: Mutex::default(), head, most, filters }
+        Self { names: Mutex::default(), head, most, filters, complete: SetOnce::new() }
     }
 
     /// A panic while holding the lock cannot leave the map half written.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Name>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that were kept are here.
+    pub(crate) fn are_complete(&self) {
+        let _more_than_once = self.complete.set(());
+    }
+
+    /// Returns once they are.
+    pub(crate) async fn complete(&self) {
+        self.complete.wait().await;
     }
 
     /// Takes the name, and a place for the filter, unless that would be one too many.

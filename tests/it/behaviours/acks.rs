@@ -17,7 +17,8 @@ async fn ignored(tap: &Tap, reason: &str, count: f64) {
     within(counted).await;
 }
 
-/// What no client should say. Some of it closes a connection of Tap.
+/// What no client should say, with 1 for the first event's id. Some of it closes a connection
+/// of Tap.
 const NONSENSE: &[&str] = &[
     "",
     "ack",
@@ -30,7 +31,7 @@ const NONSENSE: &[&str] = &[
     r#"{"type":"ack","id":"1"}"#,
     r#"{"type":"ack","id":1.0}"#,
     r#"{"type":"ack","id":1e0}"#,
-    r#"{"type":"ack","id":18446744073709551616}"#,
+    r#"{"type":"ack","id":99999999999999999999}"#,
     r#"{"type":"ack","ids":[1,"2"]}"#,
     r#"{"Type":"ack","Id":1}"#,
     r#"{"type":"ack","id":1}{"type":"ack","id":2}"#,
@@ -48,8 +49,10 @@ async fn extra_03_nonsense_is_counted_and_the_connection_stays() {
         assert_eq!(opcode, TEXT);
         ids.push(id(&serde_json::from_slice(&payload).expect("JSON")));
     }
+    let first = ids[0];
     for text in NONSENSE {
-        // Events have the ids 1 to 5 here, so that an ack taken by mistake would count.
+        // The ids of these events, so that an ack taken by mistake would count.
+        let text = text.replace('1', &first.to_string()).replace('2', &ids[1].to_string());
         raw.say(TEXT, text.as_bytes()).await;
     }
     raw.say(BINARY, &[0xff, 0x00]).await;
@@ -63,16 +66,16 @@ async fn extra_03_nonsense_is_counted_and_the_connection_stays() {
     for (reason, count) in all {
         ignored(&tap, reason, count).await;
     }
-    assert_eq!(
-        (tap.get("/stats/outbox-buffer").await["outbox_buffer"].clone(), &ids[..]),
-        (5.into(), &[1, 2, 3, 4, 5][..])
-    );
+    assert_eq!(tap.get("/stats/outbox-buffer").await["outbox_buffer"], 5);
 
-    raw.say(TEXT, br#"{"type":"ack","id":5,"why":{"not":[]}}"#).await;
+    let [one, two, three, four, five] = ids[..] else { unreachable!() };
+    let say = format!(r#"{{"type":"ack","id":{five},"why":{{"not":[]}}}}"#);
+    raw.say(TEXT, say.as_bytes()).await;
     owed(&tap, 4).await;
-    raw.say(BINARY, br#"{"id":4,"type":"ack"}"#).await;
+    raw.say(BINARY, format!(r#"{{"id":{four},"type":"ack"}}"#).as_bytes()).await;
     owed(&tap, 3).await;
-    raw.say(TEXT, br#"{"type":"ack","ids":[2,1,2,77],"id":3}"#).await;
+    let say = format!(r#"{{"type":"ack","ids":[{two},{one},{two},77],"id":{three}}}"#);
+    raw.say(TEXT, say.as_bytes()).await;
     owed(&tap, 0).await;
 }
 
@@ -92,8 +95,9 @@ async fn extra_04_an_ack_of_what_was_never_sent_counts_for_nothing() {
         assert_eq!(seq(&event), expected);
         client.ack(&[id(&event)]).await;
     }
+    // What has come meanwhile besides labels has ids too; the label of the fourth is acked late.
     scene.say("y");
-    assert_eq!(id(&next(&mut client).await), first + 3);
+    assert!(id(&next(&mut client).await) >= first + 3);
     owed(&tap, 1).await;
 }
 

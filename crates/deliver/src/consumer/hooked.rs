@@ -11,6 +11,7 @@ use crate::hook::{self, Failure, Health, Hook, MOST, Poster};
 use crate::packer::Parcel;
 use crate::taste::Taste;
 use label::Filter;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -40,8 +41,8 @@ struct Open {
     queue: mpsc::Sender<Vec<Parcel>>,
     words: mpsc::Receiver<Word>,
     task: AbortHandle,
-    /// The receiver has failed since it last took something.
-    failing: bool,
+    /// Events that the receiver did not take when they were last tried.
+    failing: BTreeSet<i64>,
 }
 
 impl Drop for Open {
@@ -137,7 +138,7 @@ impl Consumer {
         let (say, words) = mpsc::channel(WORDS);
         let task = tokio::spawn(hook::run(conn, poster, hook, parcels, say)).abort_handle();
         let health = Health::new(self.hook.seed);
-        self.hook.open = Some(Open { conn, health, queue, words, task, failing: false });
+        self.hook.open = Some(Open { conn, health, queue, words, task, failing: BTreeSet::new() });
         let Some(given) = self.filters.open(conn, Taste::labels(Filter::default())) else { return };
         if given.reused {
             self.desk.forget(given.number);
@@ -162,7 +163,7 @@ impl Consumer {
     pub(super) fn hear_hook(&mut self, word: Option<Word>) {
         match word {
             Some(Word::Acks { conn, ids }) => {
-                self.took();
+                self.took(&ids);
                 self.acks(conn, &ids);
             }
             Some(word) => self.hear(word),
@@ -175,15 +176,26 @@ impl Consumer {
         }
     }
 
-    /// The receiver took something.
-    fn took(&mut self) {
+    /// The receiver took these.
+    fn took(&mut self, ids: &[i64]) {
+        count("success");
+        if let Some(open) = &mut self.hook.open {
+            open.health.succeeded();
+        }
+        self.fails_no_more(ids);
+    }
+
+    /// These are done with. The last error is shown until nothing is left that failed.
+    pub(super) fn fails_no_more(&mut self, ids: &[i64]) {
         let Some(open) = &mut self.hook.open else { return };
-        open.health.succeeded();
-        if std::mem::take(&mut open.failing) {
+        let failed = !open.failing.is_empty();
+        for id in ids {
+            open.failing.remove(id);
+        }
+        if failed && open.failing.is_empty() {
             tracing::info!(consumer = self.name, "the webhook's receiver is back");
             self.standing.show(|shown| shown.last_error = None);
         }
-        count("success");
     }
 
     /// The receiver did not take this one.
@@ -191,8 +203,14 @@ impl Consumer {
         count("failure");
         let now = self.now();
         let Some(open) = self.hook.open.as_mut().filter(|open| open.conn == conn) else { return };
-        open.health.failed(now, failure.retry_after);
-        if !std::mem::replace(&mut open.failing, true) {
+        if failure.refused {
+            open.health.refused(now);
+        } else {
+            open.health.failed(now, failure.retry_after);
+        }
+        let first = open.failing.is_empty();
+        open.failing.insert(id);
+        if first {
             let why = &failure.error;
             tracing::warn!(consumer = self.name, why, "the webhook's receiver fails");
         }

@@ -80,6 +80,7 @@ impl Consumer {
             }
             Done::SetAside(ids) => {
                 self.busy.setting_aside = false;
+                self.fails_no_more(&ids);
                 self.desk.set_aside(ids);
                 self.do_next();
             }

@@ -180,6 +180,9 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         limits,
         standing,
     };
+    // Shown from the beginning, and not only once it has happened.
+    let of = consumer.name.clone();
+    metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => of).increment(0);
     consumer.furnish(row);
     consumer.count();
     Ok((consumer, inbox))
@@ -338,7 +341,9 @@ impl Consumer {
         self.take_share();
         self.desk.expire(now);
         self.tend_hook(now);
-        self.send();
+        if !self.waits_for_fresh() {
+            self.send();
+        }
         self.read_on();
         self.fetch();
         self.put_aside();
@@ -366,6 +371,12 @@ impl Consumer {
             self.desk.bound(share.held, share.parked);
             self.packer.bound(share.bodies);
         }
+    }
+
+    /// While a receiver is tried with care, what has failed before waits until the log was
+    /// looked through for something that has not.
+    fn waits_for_fresh(&mut self) -> bool {
+        self.desk.lacks_fresh() && (self.busy.reading || self.may_read().is_some())
     }
 
     fn send(&mut self) {

@@ -22,10 +22,7 @@ impl Consumer {
         if self.busy.reading {
             return;
         }
-        let Some(wanted) = self.desk.wants() else { return };
-        if self.at_end == Some(wanted.generation) {
-            return;
-        }
+        let Some(wanted) = self.may_read() else { return };
         self.busy.reading = true;
         let head = *self.head.borrow_and_update();
         let is_new = wanted.after >= self.desk.frontier();
@@ -39,6 +36,12 @@ impl Consumer {
             let scanned = patiently(|| store.scan(scan, sieve.clone(), look)).await?;
             Ok(Done::Found(Box::new(Found { scanned, head, is_new })))
         });
+    }
+
+    /// What is to be read next, if anything.
+    pub(super) fn may_read(&mut self) -> Option<Wanted> {
+        let wanted = self.desk.wants()?;
+        (self.at_end != Some(wanted.generation)).then_some(wanted)
     }
 
     fn scan(&self, wanted: &Wanted) -> Scan {

@@ -23,14 +23,17 @@ impl Desk {
             aside: Vec::new(),
             crowd: Crowd::new(rules.unwritten),
             careful: false,
+            fence: 0,
             changed: false,
             moved: false,
         }
     }
 
     /// Begins again after this id, for the same connections. Nothing is in flight then: an
-    /// ack of what was sent before counts only once it has been sent again.
+    /// ack of what was sent before counts only once it has been sent again, and only from
+    /// whoever has it then.
     pub(crate) fn begin_after(&mut self, position: i64) {
+        self.fence = self.pass.frontier.max(self.fence);
         self.done = Done::new(position, []);
         let generation = self.pass.generation;
         self.pass = Pass::new(&self.done);

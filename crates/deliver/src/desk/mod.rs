@@ -93,6 +93,9 @@ pub(crate) struct Desk {
     aside: Vec<Aside>,
     crowd: Crowd,
     careful: bool,
+    /// Events up to here may have been sent before the desk began anew: of these only the
+    /// owner's ack counts.
+    fence: i64,
     /// An event left since this was asked for.
     changed: bool,
     /// The position moved by what was passed over.
@@ -226,6 +229,12 @@ impl Desk {
         } else {
             self.ready.first(wanted)
         }
+    }
+
+    /// Whether a careful choice would be one that has failed before.
+    pub(crate) fn lacks_fresh(&self) -> bool {
+        let chosen = self.careful.then(|| self.choose()).flatten();
+        chosen.is_some_and(|id| self.deliveries(id) > 0)
     }
 
     /// Whether this event is to go to this connection, and has not been handed over.

@@ -151,6 +151,8 @@ struct Model {
     now: Moment,
     /// Events up to here are not asked for.
     begin: i64,
+    /// Events up to here may have been sent before that.
+    fence: i64,
     asked: Option<Page>,
     saved: (i64, Vec<RangeInclusive<i64>>),
     saved_over: BTreeMap<i64, (bool, bool)>,
@@ -171,6 +173,7 @@ impl Model {
             conns: 0,
             now: Duration::ZERO,
             begin: 0,
+            fence: 0,
             asked: None,
             saved: (0, Vec::new()),
             saved_over: BTreeMap::new(),
@@ -464,6 +467,7 @@ impl Model {
 
     fn restart(&mut self) {
         self.desk = Desk::new(self.rules, self.saved.0, self.saved.1.clone());
+        self.fence = 0;
         self.open.clear();
         self.asked = None;
         for (id, known) in &mut self.known {
@@ -486,11 +490,13 @@ impl Model {
 
     fn begin_after(&mut self, id: i64) {
         self.begin = id;
+        self.fence = self.fence.max(self.desk.frontier());
         self.desk.begin_after(id);
         self.asked = None;
         for event in &self.log {
             let known = self.known.get_mut(&event.id).unwrap();
-            *known = Known { excluded: !self.filter.takes(event), ..Known::default() };
+            let (excluded, fenced) = (!self.filter.takes(event), event.id <= self.fence);
+            *known = Known { excluded, fenced, ..Known::default() };
         }
         self.save();
     }
@@ -513,7 +519,9 @@ impl Model {
         self.desk.owe_again([dead[at]]);
         let event = self.event(dead[at]);
         let excluded = !self.filter.takes(&event);
-        *self.know(dead[at]) = Known { again: true, loose: true, excluded, ..Known::default() };
+        let fenced = dead[at] <= self.fence;
+        *self.know(dead[at]) =
+            Known { again: true, loose: true, excluded, fenced, ..Known::default() };
         self.save();
     }
 

@@ -141,6 +141,10 @@ impl Desk {
         if self.space() == 0 {
             self.drop_unsent(|held| !held.takers.meet(hungry));
         }
+        if self.space() == 0 {
+            // There was more space before. What waits in its lane can wait in the log.
+            self.drop_unsent(|held| held.stage == Stage::Behind);
+        }
         self.go_back(hungry);
         if self.is_full() && std::mem::take(&mut self.pass.settled) {
             // This pass goes no further. What has left meanwhile is reason enough for another.
@@ -180,7 +184,8 @@ impl Desk {
 
     /// Whom we would read for.
     fn hungry(&self) -> Takers {
-        let enough = self.rules.page / 2 + 1;
+        // Of what has failed before there is never enough.
+        let enough = if self.lacks_fresh() { usize::MAX } else { self.rules.page / 2 + 1 };
         let mut hungry = Takers::NOBODY;
         for one in self.crowd.with_room().each().filter(|one| self.ready.count(*one) < enough) {
             hungry.join(one);
@@ -280,7 +285,7 @@ impl Desk {
             next: None,
             stage: Stage::Ready,
             owner: None,
-            fenced: false,
+            fenced: id <= self.fence,
             deliveries: 0,
         };
         self.held.insert(id, held);

@@ -20,6 +20,8 @@ pub(crate) struct Failure {
     pub(crate) error: String,
     /// How long the receiver asks us to wait, an hour at most.
     pub(crate) retry_after: Option<Duration>,
+    /// It answered, and did not say that it is down or busy: the fault may be the event's.
+    pub(crate) refused: bool,
 }
 
 impl Failure {
@@ -32,13 +34,15 @@ impl Failure {
             }
             _ => format!("answered {status}"),
         };
-        Self { error, retry_after: retry_after(headers, now) }
+        let retry_after = retry_after(headers, now);
+        let refused = retry_after.is_none() && !matches!(status, 429 | 502 | 503 | 504);
+        Self { error, retry_after, refused }
     }
 
     /// Not answered.
     pub(super) fn unanswered(error: &reqwest::Error, limit: Duration) -> Self {
         let error = if error.is_timeout() { timed_out(limit) } else { innermost(error) };
-        Self { error, retry_after: None }
+        Self { error, retry_after: None, refused: false }
     }
 }
 

@@ -32,6 +32,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// No wait and no pause is longer, unless the receiver asks for it.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// No pause is longer while the receiver answers, whatever it says.
+const LONGEST_REFUSED: Duration = Duration::from_secs(5);
+
 /// What is known of one receiver.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
@@ -87,6 +90,16 @@ impl Health {
 
     /// A request failed, and perhaps the receiver asks for a rest.
     pub(crate) fn failed(&mut self, now: Moment, retry_after: Option<Duration>) {
+        self.hear_failure(now, retry_after, LONGEST);
+    }
+
+    /// The receiver answered, but not with success. That may be the event's fault: so the
+    /// pauses stay short, and events that it does take do not wait long behind those.
+    pub(crate) fn refused(&mut self, now: Moment) {
+        self.hear_failure(now, None, LONGEST_REFUSED);
+    }
+
+    fn hear_failure(&mut self, now: Moment, retry_after: Option<Duration>, longest: Duration) {
         let was_closed = now < self.closed_until();
         self.failures = self.failures.saturating_add(1);
         if let Some(rest) = retry_after {
@@ -97,7 +110,8 @@ impl Health {
         // What was under way when the pause began ends during it, and tells nothing new.
         if is_down && !(was_closed && self.down_until.is_some()) {
             self.pauses = self.pauses.saturating_add(1);
-            self.down_until = Some(now.saturating_add(wait(self.pauses, self.seed)));
+            let pause = wait(self.pauses, self.seed).min(longest);
+            self.down_until = Some(now.saturating_add(pause));
         }
     }
 }

@@ -56,6 +56,18 @@ fn each_probe_that_fails_makes_a_longer_pause_and_a_success_starts_over() {
 }
 
 #[test]
+fn one_that_answers_is_tried_again_soon() {
+    let mut health = Health::new(7);
+    let mut now = secs(10);
+    for _ in 0..100 {
+        (0..TRUST).for_each(|_| health.refused(now));
+        let opens = health.opens_at(now).unwrap();
+        assert!(opens - now <= LONGEST_REFUSED);
+        now = opens;
+    }
+}
+
+#[test]
 fn what_was_under_way_when_it_went_down_does_not_prolong_the_pause() {
     let mut health = down_at(secs(10));
     let opens = health.opens_at(secs(10));
