@@ -122,10 +122,10 @@ const ROWS: &[Row] = &[
     row!("no-replay", |_| String::new(), "", ("true", ""), ("0", ""), "2"),
     row!(
         "webhook-url",
-        warned,
+        |r| r.webhook_url.as_ref().map_or(String::new(), ToString::to_string),
         "",
-        ("https://u:p@h.example", "version"),
-        ("http://h", "version"),
+        ("https://u:p@h.example", "https://u:p@h.example/"),
+        ("http://h", "http://h/"),
         "ftp://h"
     ),
     row!(
@@ -145,8 +145,22 @@ const ROWS: &[Row] = &[
         "60"
     ),
     row!("window", |r| r.window.to_string(), "1000", ("1", "1"), ("7", "7"), "-7"),
-    row!("max-deliveries", warned, "", ("3", "version"), ("1", "version"), "0"),
-    row!("webhook-secret", warned, "", ("s", "version"), ("-t", "version"), ""),
+    row!(
+        "max-deliveries",
+        |r| format!("{:?}", r.max_deliveries),
+        "None",
+        ("3", "Some(3)"),
+        ("1", "Some(1)"),
+        "0"
+    ),
+    row!(
+        "webhook-secret",
+        |r| r.webhook_secret.as_ref().map_or(String::new(), |s| s.reveal().into()),
+        "",
+        ("s", "s"),
+        ("-t", "-t"),
+        ""
+    ),
     row!(
         "appview-database-url",
         warned,
@@ -274,12 +288,13 @@ fn a_wrong_value_is_told_in_one_line_with_its_place_and_what_is_allowed() {
 
 #[test]
 fn what_cannot_be_honoured_yet_is_said_with_the_name_it_was_asked_by() {
-    let run = run(&["--firehose", "on"], &[("TAP_WEBHOOK_URL", "http://h/?key=hush")]).unwrap();
+    let secret = "postgres://u:hush@h/db";
+    let run = run(&["--firehose", "on"], &[("LABELTAP_APPVIEW_DATABASE_URL", secret)]).unwrap();
     assert_eq!(
         run.warnings,
         [
             "--firehose has no effect in this version",
-            "TAP_WEBHOOK_URL (for --webhook-url) has no effect in this version",
+            "LABELTAP_APPVIEW_DATABASE_URL (for --appview-database-url) has no effect in this version",
         ]
     );
 }

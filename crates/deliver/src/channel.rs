@@ -47,6 +47,10 @@ pub(crate) async fn channel(
         Ok(place) => place,
         Err(refusal) => return refused(refusal),
     };
+    // Whoever has connected can be found by that name.
+    if let Err(refusal) = deliver.ensure(place.consumer()).await {
+        return refused(refusal);
+    }
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

@@ -248,6 +248,14 @@ impl Deliver {
         self.0.hosts
     }
 
+    /// Sees that there is such a consumer, for whoever holds a place of it.
+    pub(crate) async fn ensure(&self, name: &str) -> Result<(), Refusal> {
+        if self.0.names.running(name).is_none() {
+            self.begin(name).await.map_err(|_| Refusal::Stopping)?;
+        }
+        Ok(())
+    }
+
     /// A place for a connection of this consumer.
     pub(crate) fn place(&self, name: &str, taste: Option<&Taste>) -> Result<Place, Refusal> {
         if self.0.stop.is_cancelled() {

@@ -94,6 +94,8 @@ pub(super) struct Ledger {
     began_at: Step,
     /// In this run a connection went away with something that nobody read.
     lossy: bool,
+    /// How many labels there were when the consumer last began anew.
+    before: usize,
     /// What connections of this run take.
     wishes: Vec<Wish>,
 }
@@ -118,6 +120,7 @@ impl Ledger {
             changed_at: 0,
             began_at: 0,
             lossy: false,
+            before: 0,
             wishes: Vec::new(),
         };
         said.labels.iter().for_each(|label| ledger.said(label));
@@ -262,7 +265,8 @@ impl Ledger {
         match (owner == conn, fenced) {
             (true, _) => Worth::Counts,
             (false, true) => Worth::Nothing,
-            (false, false) if self.lossy => Worth::Perhaps,
+            // It may have been sent to somebody before this consumer began anew.
+            (false, false) if self.lossy || place < self.before => Worth::Perhaps,
             (false, false) => Worth::Counts,
         }
     }
@@ -297,6 +301,7 @@ impl Ledger {
             }
         }
         self.run += 1;
+        self.before = 0;
         self.lossy = false;
         self.filters = vec![self.filter.clone()];
         self.wishes.clear();
@@ -321,6 +326,7 @@ impl Ledger {
             *fate = Fate { revived: dead, ..Fate::new(excused) };
         }
         self.start = start;
+        self.before = said.labels.len();
         (self.changed_at, self.began_at) = (step, step);
     }
 

@@ -23,7 +23,7 @@ impl Desk {
             aside: Vec::new(),
             crowd: Crowd::new(rules.unwritten),
             careful: false,
-            fence: 0,
+            fence: Done::new(0, []),
             changed: false,
             moved: false,
         }
@@ -31,9 +31,16 @@ impl Desk {
 
     /// Begins again after this id, for the same connections. Nothing is in flight then: an
     /// ack of what was sent before counts only once it has been sent again, and only from
-    /// whoever has it then.
+    /// whoever has it then (contract section 4: it was sent again elsewhere).
     pub(crate) fn begin_after(&mut self, position: i64) {
-        self.fence = self.pass.frontier.max(self.fence);
+        // Passed over or acked or sent: whoever had it may still say that it is done.
+        self.fence.insert(1..=self.done.position());
+        for range in self.done.ahead() {
+            self.fence.insert(range);
+        }
+        for (id, _) in self.held.iter().filter(|(_, held)| held.owner.is_some()) {
+            self.fence.insert(*id..=*id);
+        }
         self.done = Done::new(position, []);
         let generation = self.pass.generation;
         self.pass = Pass::new(&self.done);

@@ -93,9 +93,9 @@ pub(crate) struct Desk {
     aside: Vec<Aside>,
     crowd: Crowd,
     careful: bool,
-    /// Events up to here may have been sent before the desk began anew: of these only the
-    /// owner's ack counts.
-    fence: i64,
+    /// What may have been sent before the desk began anew: of these only the owner's ack
+    /// counts.
+    fence: Done,
     /// An event left since this was asked for.
     changed: bool,
     /// The position moved by what was passed over.

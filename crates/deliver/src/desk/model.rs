@@ -151,8 +151,8 @@ struct Model {
     now: Moment,
     /// Events up to here are not asked for.
     begin: i64,
-    /// Events up to here may have been sent before that.
-    fence: i64,
+    /// Events that may have been sent before that.
+    fence: BTreeSet<i64>,
     asked: Option<Page>,
     saved: (i64, Vec<RangeInclusive<i64>>),
     saved_over: BTreeMap<i64, (bool, bool)>,
@@ -173,7 +173,7 @@ impl Model {
             conns: 0,
             now: Duration::ZERO,
             begin: 0,
-            fence: 0,
+            fence: BTreeSet::new(),
             asked: None,
             saved: (0, Vec::new()),
             saved_over: BTreeMap::new(),
@@ -467,7 +467,7 @@ impl Model {
 
     fn restart(&mut self) {
         self.desk = Desk::new(self.rules, self.saved.0, self.saved.1.clone());
-        self.fence = 0;
+        self.fence.clear();
         self.open.clear();
         self.asked = None;
         for (id, known) in &mut self.known {
@@ -490,12 +490,15 @@ impl Model {
 
     fn begin_after(&mut self, id: i64) {
         self.begin = id;
-        self.fence = self.fence.max(self.desk.frontier());
+        let (position, ahead) = (self.desk.position(), self.desk.ahead());
+        let done = |id: i64| id <= position || ahead.iter().any(|range| range.contains(&id));
+        let sent = self.known.iter().filter(|(id, known)| done(**id) || known.owner.is_some());
+        self.fence.extend(sent.map(|(id, _)| *id));
         self.desk.begin_after(id);
         self.asked = None;
         for event in &self.log {
             let known = self.known.get_mut(&event.id).unwrap();
-            let (excluded, fenced) = (!self.filter.takes(event), event.id <= self.fence);
+            let (excluded, fenced) = (!self.filter.takes(event), self.fence.contains(&event.id));
             *known = Known { excluded, fenced, ..Known::default() };
         }
         self.save();
@@ -519,7 +522,7 @@ impl Model {
         self.desk.owe_again([dead[at]]);
         let event = self.event(dead[at]);
         let excluded = !self.filter.takes(&event);
-        let fenced = dead[at] <= self.fence;
+        let fenced = self.fence.contains(&dead[at]);
         *self.know(dead[at]) =
             Known { again: true, loose: true, excluded, fenced, ..Known::default() };
         self.save();

@@ -285,7 +285,7 @@ impl Desk {
             next: None,
             stage: Stage::Ready,
             owner: None,
-            fenced: id <= self.fence,
+            fenced: self.fence.contains(id),
             deliveries: 0,
         };
         self.held.insert(id, held);
