@@ -1,6 +1,6 @@
 //! Events set aside for one consumer, because they were delivered too often without an ack.
 
-use crate::convert::{count, event_id, small};
+use crate::convert::{event_id, small};
 use crate::desk::Desk;
 use crate::{DeadRow, StoreError, consumers};
 use label::{EventId, Millis};
@@ -71,12 +71,6 @@ pub(crate) fn page(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = select.query_map(params![name, after.get(), limit], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// How many there are.
-pub(crate) fn number(db: &Connection, name: &str) -> Result<u64, StoreError> {
-    let mut select = db.prepare_cached("SELECT count(*) FROM dead WHERE consumer = ?1")?;
-    Ok(select.query_row([name], |row| count(row, 0))?)
 }
 
 /// Which of these are set aside, ascending.

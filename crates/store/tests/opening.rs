@@ -237,7 +237,7 @@ async fn a_database_of_version_1_is_taken_over_as_it_is() {
             webhook: None,
         };
         assert_eq!(store.consumers().await.unwrap(), [expected]);
-        assert_eq!(store.count_dead("default".into()).await.unwrap(), 0);
+        assert_eq!(store.dead("default".into(), None, 100).await.unwrap().len(), 0);
     }
     let store = Store::open(&path).unwrap();
     store.commit(batch("ann", 1, &["rude"])).await.unwrap();

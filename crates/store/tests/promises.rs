@@ -575,8 +575,8 @@ async fn what_is_set_aside_can_be_looked_at(mut shop: Shop) {
     assert_eq!(store.dead("one".into(), Some(id(2)), 1).await.unwrap(), all[1..2]);
     assert_eq!(store.dead("one".into(), Some(id(9)), 100).await.unwrap(), []);
     assert_eq!(store.dead("unknown".into(), None, 100).await.unwrap(), []);
-    assert_eq!(store.count_dead("one".into()).await.unwrap(), 3);
-    assert_eq!(store.count_dead("unknown".into()).await.unwrap(), 0);
+    assert_eq!(store.dead("one".into(), None, 100).await.unwrap().len(), 3);
+    assert_eq!(store.dead("unknown".into(), None, 100).await.unwrap().len(), 0);
     let asked = vec![id(9), id(3), id(2), id(9), id(1000)];
     assert_eq!(store.dead_among("one".into(), asked.clone()).await.unwrap(), [id(2), id(9)]);
     assert_eq!(store.dead_among("other".into(), asked).await.unwrap(), [id(2)]);
@@ -594,7 +594,7 @@ async fn what_is_set_aside_can_be_owed_again(mut shop: Shop) {
     store.retry_dead("one".into(), id(1), vec![3..=8], ids).await.unwrap();
     let store = shop.reopen();
     assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), [dead(5, 3, None)]);
-    assert_eq!(store.count_dead("other".into()).await.unwrap(), 3);
+    assert_eq!(store.dead("other".into(), None, 100).await.unwrap().len(), 3);
     let expected = ConsumerRow { position: id(1), ahead: vec![3..=8], ..consumer("one") };
     assert_eq!(store.consumers().await.unwrap(), [expected, consumer("other")]);
 }
@@ -610,7 +610,7 @@ async fn who_begins_elsewhere_is_owed_what_was_set_aside_from_there_on(mut shop:
     store.set_consumer(row.clone(), true).await.unwrap();
     let store = shop.reopen();
     assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), [dead(2, 3, None)]);
-    assert_eq!(store.count_dead("other".into()).await.unwrap(), 3);
+    assert_eq!(store.dead("other".into(), None, 100).await.unwrap().len(), 3);
     assert_eq!(store.consumers().await.unwrap(), [row, consumer("other")]);
 }
 
@@ -627,8 +627,8 @@ async fn a_removed_consumer_leaves_nothing_behind(mut shop: Shop) {
     store.set_aside("one".into(), vec![dead(3, 3, None)], Millis(8)).await.unwrap();
     let store = shop.reopen();
     assert_eq!(store.consumers().await.unwrap(), [consumer("other")]);
-    assert_eq!(store.count_dead("one".into()).await.unwrap(), 0);
-    assert_eq!(store.count_dead("other".into()).await.unwrap(), 1);
+    assert_eq!(store.dead("one".into(), None, 100).await.unwrap().len(), 0);
+    assert_eq!(store.dead("other".into(), None, 100).await.unwrap().len(), 1);
     let again = store.consumer("one".into()).await.unwrap();
     assert_eq!((again.position, again.filter), (EventId::START, None));
 }

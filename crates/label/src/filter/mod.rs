@@ -41,12 +41,6 @@ pub struct Facts<'a> {
 }
 
 impl Filter {
-    /// Whether it leaves nothing out.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether it wants this label.
     ///
     /// Without a `verdict` field it takes labels that do not hold too; whether these come
@@ -76,12 +70,6 @@ impl Filter {
         self.src.as_ref().is_none_or(|wanted| wanted.contains(labeler))
             && self.uri.as_ref().is_none_or(text)
             && self.subject.as_ref().is_none_or(subject)
-    }
-
-    /// Whether it may take one label of a (labeler, `uri`) and leave out another.
-    #[must_use]
-    pub const fn splits_lanes(&self) -> bool {
-        self.val.is_some() || self.verdict.is_some()
     }
 
     /// Whether it names this verdict.

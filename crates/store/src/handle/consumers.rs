@@ -113,14 +113,6 @@ impl Store {
         self.read(move |db| dead::page(db, &name, after, limit)).await
     }
 
-    /// How many events are set aside for a consumer.
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn count_dead(&self, name: String) -> Result<u64, StoreError> {
-        self.read(move |db| dead::number(db, &name)).await
-    }
-
     /// Which of these events are set aside for a consumer, ascending.
     ///
     /// # Errors
