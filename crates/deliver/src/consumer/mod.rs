@@ -47,6 +47,8 @@ const HEARD_TOGETHER: usize = 64;
 const LOOK_ROUND: Duration = Duration::from_secs(1);
 /// An event type besides labels.
 const LABELER: &str = "labeler";
+/// Whoever has not come back after this is not expected.
+const COMES_BACK: Duration = Duration::from_secs(1);
 /// Nobody is connected and nothing is to be saved: there is no hurry.
 const NO_HURRY: Duration = Duration::from_secs(3600);
 
@@ -103,6 +105,8 @@ struct Consumer {
     looked: u64,
     save_at: Option<Moment>,
     look_round_at: Moment,
+    /// Nobody is there; when bodies are let go.
+    rests_at: Option<Moment>,
     /// The position whose oldest event is known, and since when it is.
     oldest_at: Option<(i64, Moment)>,
     started: Instant,
@@ -173,6 +177,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         looked: 0,
         save_at: None,
         look_round_at: LOOK_ROUND,
+        rests_at: None,
         oldest_at: None,
         started: Instant::now(),
         name,
@@ -253,7 +258,8 @@ impl Consumer {
         let save = self.save_at.filter(|_| !self.busy.saving && !self.busy.changing);
         let look = (!self.queues.is_empty()).then_some(self.look_round_at);
         let hook = self.hook.wakes_at(now);
-        let first = [expiry, save, look, hook, self.oldest_due()].into_iter().flatten().min();
+        let rest = self.rests_at.filter(|at| *at > now);
+        let first = [expiry, save, look, hook, rest, self.oldest_due()].into_iter().flatten().min();
         first.unwrap_or(now + NO_HURRY)
     }
 
@@ -338,7 +344,7 @@ impl Consumer {
         if self.head.has_changed().unwrap_or(false) {
             self.at_end = None;
         }
-        self.take_share();
+        self.take_share(now);
         self.desk.expire(now);
         self.tend_hook(now);
         if !self.waits_for_fresh() {
@@ -361,10 +367,13 @@ impl Consumer {
         }
     }
 
-    /// Memory is shared with those who are awake; who is not needs no bodies.
-    fn take_share(&mut self) {
+    /// Memory is shared with those who are awake. Who is not for a while needs no bodies: most
+    /// who go come back at once, and go on where they were.
+    fn take_share(&mut self, now: Moment) {
         let awake = !self.queues.is_empty() || self.hook.is_open();
-        if !awake {
+        if awake {
+            self.rests_at = None;
+        } else if now >= *self.rests_at.get_or_insert(now + COMES_BACK) {
             self.packer.let_go();
         }
         if let Some(share) = self.awake.share(awake, &self.limits) {
