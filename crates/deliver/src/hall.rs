@@ -71,6 +71,11 @@ impl Place {
         Self { held, _permit: permit }
     }
 
+    /// How often the consumer has begun anew.
+    pub(crate) fn life(&self) -> u64 {
+        self.held.standing.life()
+    }
+
     pub(crate) fn consumer(&self) -> &str {
         &self.held.standing.name
     }

@@ -18,6 +18,8 @@ pub(crate) struct Parcel {
     pub(crate) event: Event,
     /// The how-manieth delivery it is.
     pub(crate) attempt: u32,
+    /// How often the consumer had begun anew when this was sent.
+    pub(crate) life: u64,
 }
 
 /// What is to be handed over, by connection.
@@ -32,6 +34,8 @@ pub(crate) struct Packer {
     bodiless: Vec<Sending>,
     /// What each connection has in its queue, in bytes.
     unwritten: HashMap<Conn, usize>,
+    /// How often the consumer has begun anew.
+    life: u64,
 }
 
 impl Packer {
@@ -52,6 +56,7 @@ impl Packer {
 
     /// What was sent without a body is taken back, and the shelf is emptied.
     pub(crate) fn clear(&mut self, desk: &mut Desk) {
+        self.life += 1;
         self.shelf.clear();
         for Sending { conn, id, .. } in self.bodiless.drain(..) {
             desk.withdrawn(conn, id);
@@ -79,7 +84,7 @@ impl Packer {
             desk.set_full(sending.conn, true);
         }
         desk.handed(sending.conn, sending.id);
-        let parcel = Parcel { event, attempt: sending.attempt };
+        let parcel = Parcel { event, attempt: sending.attempt, life: self.life };
         parcels.entry(sending.conn).or_default().push(parcel);
     }
 

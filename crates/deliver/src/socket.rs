@@ -124,7 +124,7 @@ impl Peer {
     }
 
     async fn feed(&self, sink: &mut Sink, parcels: &[Parcel]) -> Result<(), axum::Error> {
-        for parcel in parcels {
+        for parcel in parcels.iter().filter(|parcel| parcel.life == self.place.life()) {
             let text = wire::event_json(&parcel.event, self.raw);
             sink.feed(Message::Text(text.into())).await?;
         }

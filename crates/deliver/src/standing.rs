@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     connections: AtomicUsize,
     /// When the oldest owed event was received, in milliseconds; -1: not known.
     oldest: AtomicI64,
+    /// How often it has begun anew.
+    life: AtomicU64,
     settings: Mutex<Shown>,
     /// Filters of connections that are open or about to be, and how many have each.
     filters: Mutex<Vec<(Taste, usize)>>,
@@ -58,6 +60,7 @@ impl Standing {
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             oldest: AtomicI64::new(-1),
+            life: AtomicU64::new(0),
             settings: Mutex::default(),
             filters: Mutex::default(),
             counted: SetOnce::new(),
@@ -82,10 +85,16 @@ impl Standing {
     /// It begins after this position, and what it owes is still to be counted: until then
     /// as much as it can be, so that nobody takes it for done.
     pub(crate) fn begins_after(&self, position: i64) {
+        self.life.fetch_add(1, Ordering::Relaxed);
         let head = *self.head.borrow();
         let ids = head.last.get().saturating_sub(position);
         let owed = u64::try_from(ids).unwrap_or_default().min(head.added);
         self.tell_owed(owed, head.added);
+    }
+
+    /// How often it has begun anew: what was sent before is not to be written any more.
+    pub(crate) fn life(&self) -> u64 {
+        self.life.load(Ordering::Relaxed)
     }
 
     /// When the oldest owed event was received.

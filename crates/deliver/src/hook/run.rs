@@ -45,7 +45,7 @@ pub(crate) async fn run(
 }
 
 async fn post(conn: Conn, poster: Poster, hook: Arc<Hook>, parcel: Parcel) -> Word {
-    let Parcel { event, attempt } = parcel;
+    let Parcel { event, attempt, .. } = parcel;
     let id = event.id().get();
     match poster.post(&hook, id, attempt, wire::event_json(&event, false)).await {
         Ok(()) => Word::Acks { conn, ids: vec![id] },

@@ -54,7 +54,7 @@ fn page(desk: &mut Desk, events: &[(i64, u64)], end: i64) -> Vec<i64> {
 }
 
 fn parcel(id: i64) -> Parcel {
-    Parcel { event: body(id), attempt: 1 }
+    Parcel { event: body(id), attempt: 1, life: 0 }
 }
 
 #[test]
@@ -70,7 +70,8 @@ fn what_had_no_body_when_the_desk_began_anew_takes_no_room() {
     }
     page(&mut desk, &[(1, 1), (2, 2)], 2);
     packer.keep([body(1), body(2)]);
-    assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [parcel(1), parcel(2)]);
+    let anew = |id| Parcel { life: 3, ..parcel(id) };
+    assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [anew(1), anew(2)]);
 }
 
 #[test]
