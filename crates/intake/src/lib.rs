@@ -11,6 +11,7 @@
 //! waits in its own TCP connection and nowhere else.
 
 mod bundle;
+mod calls;
 mod clock;
 mod dial;
 mod gate;

@@ -4,6 +4,7 @@
 //! roster changes, whenever a subscription ends, and on a slow tick in case it missed
 //! something. Nothing else starts or stops a subscription.
 
+use crate::calls::Calls;
 use crate::clock::{Clock, wall_clock};
 use crate::gate::PASSES;
 use crate::invite::invite;
@@ -94,6 +95,7 @@ pub async fn run(
         board,
         judges: Judges::new(settings.processors),
         places: Places::new(settings.parallelism),
+        calls: Calls::default(),
         memory: Arc::new(Semaphore::new(most_memory)),
         most_memory,
         passes: Arc::new(Semaphore::new(PASSES)),

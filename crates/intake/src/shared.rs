@@ -1,5 +1,6 @@
 //! What all subscriptions share: the way to the store, the directory, the processors.
 
+use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::judges::Judges;
 use crate::places::Places;
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     pub(crate) judges: Judges,
     pub(crate) places: Places,
+    /// How a subscription is told to read its document now.
+    pub(crate) calls: Calls,
     /// Bytes of frames that may be in memory at once, over all labelers.
     pub(crate) memory: Arc<Semaphore>,
     /// How much that is when nobody holds any; a single frame never needs more.

@@ -140,6 +140,14 @@ pub(crate) fn note(
     Ok(())
 }
 
+/// Remembers that the account was deleted, or that it is there again.
+pub(crate) fn set_account(desk: &mut Desk<'_>, did: &Did, deleted: bool) -> Result<(), StoreError> {
+    let update = desk
+        .db
+        .prepare_cached("UPDATE labelers SET account_deleted = ?2 WHERE did = ?1 AND tracked")?;
+    hit_one(update, params![did.as_str(), deleted], did)
+}
+
 fn hit_one(
     mut update: CachedStatement<'_>,
     values: &[&dyn rusqlite::ToSql],
@@ -152,7 +160,7 @@ fn hit_one(
 }
 
 const COLUMNS: &str = "did, tracked, sources, handle, service_url, key, epoch, cursor, caught_up,
-    labels, rejected, last_label_at, id";
+    labels, rejected, last_label_at, id, account_deleted, settled, rejudge, comparing = 1";
 
 /// One labeler, tracked or removed.
 pub(crate) fn one(db: &Connection, did: &Did) -> Result<Option<LabelerRow>, StoreError> {
@@ -183,6 +191,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
         labels: count(row, 9)?,
         rejected: count(row, 10)?,
         last_label_at: row.get::<_, Option<i64>>(11)?.map(Millis),
+        account_deleted: row.get(13)?,
+        settled: seq(row, 14)?,
+        rejudge: row.get(15)?,
+        gathering: row.get(16)?,
     })
 }
 

@@ -161,6 +161,14 @@ pub struct LabelerRow {
     pub rejected: u64,
     /// When its last label was stored.
     pub last_label_at: Option<Millis>,
+    /// Whether the firehose says that its account was deleted.
+    pub account_deleted: bool,
+    /// Frames up to this one were read a second time.
+    pub settled: Seq,
+    /// Whether its key has changed and what was rejected lately is to be judged again.
+    pub rejudge: bool,
+    /// Whether it has started over and what it said before is still to be gathered.
+    pub gathering: bool,
 }
 
 /// Totals.

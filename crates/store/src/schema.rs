@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0001_labels.sql"),
     include_str!("../../../schema/sqlite/0002_consumers.sql"),
     include_str!("../../../schema/sqlite/0003_happenings.sql"),
+    include_str!("../../../schema/sqlite/0004_lives.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -116,6 +116,14 @@ impl Store {
         self.write(1, move |desk| labelers::note(desk, &did, &noted, state, now)).await
     }
 
+    /// Remembers that a labeler's account was deleted, or that it is there again.
+    ///
+    /// # Errors
+    /// `NotTracked`, and the general ones.
+    pub async fn set_account(&self, did: Did, deleted: bool) -> Result<(), StoreError> {
+        self.write(1, move |desk| labelers::set_account(desk, &did, deleted)).await
+    }
+
     /// Adds to the log that something happened to a labeler, which then was in this state.
     ///
     /// # Errors
