@@ -6,6 +6,7 @@
 //! it could not be asked.
 
 mod address;
+mod audit;
 mod cache;
 mod connect;
 mod document;
@@ -14,6 +15,7 @@ mod fetch;
 mod flight;
 mod guard;
 mod handle;
+mod history;
 mod names;
 mod resolver;
 #[cfg(test)]

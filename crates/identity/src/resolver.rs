@@ -3,6 +3,7 @@
 //! It asks each time somebody wants it to and never by itself; how often that is, and what
 //! to do about the answer, is up to the caller.
 
+use crate::audit::Histories;
 use crate::cache::{Bounds, Cache, Outcome};
 use crate::document::Resolved;
 use crate::error::{ResolveError, SetupError};
@@ -92,6 +93,7 @@ pub(crate) struct Inner {
     directory_turns: Semaphore,
     web_turns: Semaphore,
     pub(crate) handle_turns: Semaphore,
+    pub(crate) histories: Histories,
 }
 
 impl Resolver {
@@ -133,6 +135,7 @@ impl Resolver {
             directory_turns: Semaphore::new(DIRECTORY_TURNS),
             web_turns: Semaphore::new(WEB_TURNS),
             handle_turns: Semaphore::new(HANDLE_TURNS),
+            histories: Histories::default(),
             settings,
             limits,
             guard,
@@ -215,6 +218,14 @@ impl Inner {
         let url = format!("{base}/{did}");
         let asked = self.fetch(&self.directory_turns, &self.directory, &url).await;
         self.judge(did, "the PLC directory", asked)
+    }
+
+    /// The directory's log of a DID, every operation with its time.
+    pub(crate) async fn ask_audit_log(&self, did: &Did, most: usize) -> Result<Page, FetchError> {
+        let base = self.settings.plc_url.as_str().trim_end_matches('/');
+        let url = format!("{base}/{did}/log/audit");
+        let _turn = self.turn(&self.directory_turns).await.map_err(FetchError::Failed)?;
+        self.directory.get(&url, "application/json", most).await
     }
 
     async fn ask_host(&self, did: &Did, host: &str) -> (Outcome, usize) {

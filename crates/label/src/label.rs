@@ -43,6 +43,15 @@ impl Label {
         self.0.neg == Some(true)
     }
 
+    /// Whether both say the same, whoever signed them and however: `neg: false` says nothing.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Parts) -> bool {
+        let mine = &self.0;
+        (&mine.src, &mine.uri, &mine.val) == (&other.src, &other.uri, &other.val)
+            && (&mine.cid, &mine.cts, &mine.exp) == (&other.cid, &other.cts, &other.exp)
+            && (mine.neg == Some(true)) == (other.neg == Some(true))
+    }
+
     /// The fields, to take along.
     #[must_use]
     pub fn into_parts(self) -> Parts {

@@ -5,7 +5,7 @@ use crate::convert::{epoch, seq, signed};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::{self, Arrival};
-use crate::{Batch, Committed, Entry, StoreError, rejected};
+use crate::{Batch, Committed, Entry, StoreError, contents, rejected};
 use label::{Did, Epoch, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -16,6 +16,8 @@ struct Place {
     epoch: Epoch,
     cursor: Seq,
     caught_up: bool,
+    /// Whether what comes is compared with what was said before the labeler started over.
+    compares: bool,
 }
 
 /// What a batch adds to its labeler's row.
@@ -31,7 +33,7 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
     let place = place(desk.db, &batch.labeler)?
         .filter(|place| place.tracked)
         .ok_or_else(|| StoreError::NotTracked(batch.labeler.clone()))?;
-    let Place { labeler, epoch, cursor, caught_up, .. } = place;
+    let Place { labeler, epoch, cursor, caught_up, compares, .. } = place;
     if (epoch, cursor) != (batch.epoch, batch.after) {
         return Err(StoreError::Moved { epoch, cursor });
     }
@@ -45,7 +47,11 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
     for entry in &batch.entries {
         match entry {
             Entry::Label { seq, place, label, verdict, raw } => {
-                log::insert(desk, &arrival, *seq, *place, label, *verdict, raw.as_deref())?;
+                let (at, raw) = ((*seq, *place), raw.as_deref());
+                if compares && contents::is_known(desk, &arrival, at, label, *verdict, raw)? {
+                    continue;
+                }
+                log::insert(desk, &arrival, *seq, *place, label, *verdict, raw)?;
                 labels += 1;
             }
             Entry::Rejected(_) if in_vain > 0 => {
@@ -65,7 +71,7 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
 
 fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {
     let mut select = db.prepare_cached(
-        "SELECT id, tracked, epoch, cursor, caught_up FROM labelers WHERE did = ?1",
+        "SELECT id, tracked, epoch, cursor, caught_up, comparing = 2 FROM labelers WHERE did = ?1",
     )?;
     let read = |row: &Row<'_>| {
         Ok(Place {
@@ -74,6 +80,7 @@ fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {
             epoch: epoch(row, 2)?,
             cursor: seq(row, 3)?,
             caught_up: row.get(4)?,
+            compares: row.get(5)?,
         })
     };
     select.query_row([did.as_str()], read).optional()

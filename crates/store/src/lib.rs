@@ -19,11 +19,14 @@
 
 mod commit;
 mod consumers;
+mod contents;
 mod convert;
 mod dead;
 mod desk;
 mod engine;
+mod epochs;
 mod error;
+mod frames;
 mod handle;
 mod happenings;
 mod header;
@@ -35,16 +38,20 @@ mod probe;
 mod ranges;
 mod readers;
 mod rejected;
+mod rejudge;
 mod rows;
 mod scan;
 mod schema;
 mod sweep;
 mod writer;
 
+pub use contents::Gathered;
 pub use error::{OpenError, Remedy, StoreError};
+pub use frames::{Held, HeldFrames};
 pub use handle::Store;
 pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,
     RejectedRow, Source,
 };
+pub use rejudge::{Doubtful, Readmitted};
 pub use scan::{RowView, Scan, Scanned};

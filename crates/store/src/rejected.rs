@@ -22,8 +22,9 @@ pub(crate) fn insert(
 ) -> Result<(), StoreError> {
     let id = desk.next_id()?;
     let mut insert = desk.db.prepare_cached(
-        "INSERT INTO rejected (id, labeler, seq, place, verdict, reason, received_at, raw, live)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO rejected (id, labeler, seq, place, verdict, reason, received_at, raw, live,
+             epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     insert.execute(params![
         id.get(),
@@ -35,6 +36,7 @@ pub(crate) fn insert(
         arrival.received_at.0,
         (rejected.raw.len() <= RAW_KEPT).then_some(&rejected.raw),
         arrival.live,
+        arrival.epoch.0,
     ])?;
     Ok(())
 }

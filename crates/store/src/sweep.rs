@@ -5,8 +5,8 @@
 //! it stands is in the database, so it goes on after a restart. A purge while it walks
 //! makes it walk once more; however many come, that is one more.
 
-use crate::StoreError;
 use crate::desk::Desk;
+use crate::{StoreError, contents};
 use rusqlite::{Connection, OptionalExtension};
 
 /// Ids per stretch: a few milliseconds of the writer at most.
@@ -24,6 +24,9 @@ pub(crate) fn order(desk: &mut Desk<'_>) -> rusqlite::Result<()> {
 
 /// Sweeps one stretch.
 pub(crate) fn stretch(desk: &mut Desk<'_>) -> Result<(), StoreError> {
+    if contents::sweep(desk.db)? {
+        return Ok(());
+    }
     let mut select = desk.db.prepare_cached("SELECT sweep_next, sweep_again FROM meta")?;
     let (next, again): (Option<i64>, bool) =
         select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;

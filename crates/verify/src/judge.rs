@@ -1,15 +1,17 @@
 //! The verdict on one received label (contract section 8).
 
-use crate::Key;
 use crate::form::{Formed, form};
-use label::{Did, Label, Verdict};
+use crate::{Key, KeyTerm};
+use label::{Did, Label, Millis, Verdict, syntax};
 use wire::RawLabel;
 
 /// What came of judging one label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
-    /// It holds: [`Verdict::Verified`].
+    /// It holds.
     Label {
+        /// [`Verdict::Verified`] or [`Verdict::VerifiedOldKey`].
+        verdict: Verdict,
         /// What was said.
         label: Label,
         /// The CBOR as received, only where it cannot be made again from `label`.
@@ -38,16 +40,35 @@ impl Refusal {
 
 /// Judges one label that `labeler` sent, by the key its DID document shows now.
 ///
-/// Never gives [`Verdict::VerifiedOldKey`], which takes keys of earlier times.
+/// Never gives [`Verdict::VerifiedOldKey`]: see [`judge_by_old_keys`].
 #[must_use]
 pub fn judge(raw: &RawLabel, labeler: &Did, key: &Key) -> Judged {
     match form(raw, labeler).and_then(|formed| signed(formed, key)) {
-        Ok(Formed { parts, plain, .. }) => Judged::Label {
-            label: Label::vouched(parts),
-            raw: (!plain).then(|| raw.bytes.to_vec()),
-        },
+        Ok(formed) => holds(formed, raw, Verdict::Verified),
         Err(Refusal { verdict, reason }) => Judged::Refused { verdict, reason },
     }
+}
+
+/// Judges a label whose signature does not hold under the present key by those of the past.
+/// `None` when none of them makes it hold: then what [`judge`] said stands.
+///
+/// A key counts only for labels whose `cts` lies in its time, both ends included. `cts` is the
+/// labeler's own word, so this tells apart what was said before a rotation from what is said
+/// after it by whoever has the old key and does not lie about the time; no more can be told.
+#[must_use]
+pub fn judge_by_old_keys(raw: &RawLabel, labeler: &Did, terms: &[KeyTerm]) -> Option<Judged> {
+    let formed = form(raw, labeler).ok()?;
+    let said = syntax::instant(&formed.parts.cts)?.div_euclid(1000);
+    let signed = |term: &KeyTerm| {
+        term.has(Millis(said)) && term.key.holds(&formed.message, &formed.parts.sig)
+    };
+    terms.iter().any(signed).then(|| holds(formed, raw, Verdict::VerifiedOldKey))
+}
+
+fn holds(formed: Formed, raw: &RawLabel, verdict: Verdict) -> Judged {
+    let Formed { parts, plain, .. } = formed;
+    let raw = (!plain).then(|| raw.bytes.to_vec());
+    Judged::Label { verdict, label: Label::vouched(parts), raw }
 }
 
 /// Checks the signature and nothing else.
@@ -160,7 +181,7 @@ mod tests {
             .with("exp", text("2025-10-07T12:00:00+02:00"))
             .with("neg", vec![0xf4])
             .signed();
-        let Judged::Label { label, raw } = draft.judge() else { panic!("{:?}", draft.judge()) };
+        let Judged::Label { label, raw, .. } = draft.judge() else { panic!("{:?}", draft.judge()) };
         assert_eq!(raw, None, "it can be made again");
         assert_eq!(wire::label_cbor(&label), draft.cbor());
         assert_eq!((label.src.as_str(), label.neg), (LABELER, Some(false)));
@@ -190,7 +211,7 @@ mod tests {
     #[test]
     fn a_null_cid_or_exp_counts_as_absent() {
         let draft = Draft::new().signed().with("cid", vec![0xf6]).with("exp", vec![0xf6]);
-        let Judged::Label { label, raw } = draft.judge() else { panic!("{:?}", draft.judge()) };
+        let Judged::Label { label, raw, .. } = draft.judge() else { panic!("{:?}", draft.judge()) };
         assert_eq!((&label.cid, &label.exp, raw), (&None, &None, Some(draft.cbor())));
         assert_eq!(Draft::new().signed().with("neg", vec![0xf6]).verdict(), Verdict::Malformed);
     }
@@ -312,5 +333,46 @@ mod tests {
             assert_eq!(draft.verdict(), verdict);
         }
         assert_eq!(draft.without("sig").signed().verdict(), Verdict::Verified);
+    }
+
+    /// Signed by [`signer`], whose key had these terms, in seconds of 7 October 2024, 12:00.
+    fn by_old_key(cts: &str, terms: &[(i64, Option<i64>)]) -> Option<Verdict> {
+        let at = |second: i64| Millis(1_728_302_400_000 + second * 1000);
+        let term = |(from, until): &(i64, Option<i64>)| KeyTerm {
+            key: key(),
+            from: at(*from),
+            until: until.map(at),
+        };
+        let terms: Vec<KeyTerm> = terms.iter().map(term).collect();
+        let raw = received(Draft::new().with("cts", text(cts)).signed().cbor());
+        match judge_by_old_keys(&raw, &Did::parse(LABELER).unwrap(), &terms)? {
+            Judged::Label { verdict, .. } => Some(verdict),
+            Judged::Refused { verdict, .. } => Some(verdict),
+        }
+    }
+
+    #[test]
+    fn an_old_key_counts_in_its_time_only() {
+        let cts = "2024-10-07T12:00:05.500Z";
+        let holds = Some(Verdict::VerifiedOldKey);
+        assert_eq!(by_old_key(cts, &[(0, Some(10))]), holds);
+        assert_eq!(by_old_key(cts, &[(0, Some(1)), (5, Some(6))]), holds);
+        assert_eq!(by_old_key("2024-10-07T14:00:05+02:00", &[(5, Some(6))]), holds);
+        assert_eq!(by_old_key("2024-10-07T12:00:06Z", &[(5, Some(6))]), holds);
+        for terms in [&[][..], &[(6, Some(10))], &[(0, Some(5))]] {
+            assert_eq!(by_old_key(cts, terms), None, "{terms:?}");
+        }
+    }
+
+    #[test]
+    fn old_keys_make_nothing_hold_but_their_own_signatures() {
+        let terms = [KeyTerm { key: key(), from: Millis(0), until: Some(Millis(i64::MAX)) }];
+        let labeler = Did::parse(LABELER).unwrap();
+        let judged = |draft: Draft| judge_by_old_keys(&received(draft.cbor()), &labeler, &terms);
+        assert!(judged(Draft::new().signed()).is_some());
+        assert_eq!(judged(Draft::new().signed().with("val", text("scam"))), None);
+        assert_eq!(judged(Draft::new().with("src", text(OTHER)).signed()), None);
+        assert_eq!(judged(Draft::new().with("ver", vec![2]).signed()), None);
+        assert_eq!(judged(Draft::new()), None);
     }
 }

@@ -14,7 +14,9 @@ mod form;
 mod judge;
 mod key;
 mod multikey;
+mod term;
 
 pub use error::{KeyError, SignatureFault};
-pub use judge::{Judged, judge};
+pub use judge::{Judged, judge, judge_by_old_keys};
 pub use key::Key;
+pub use term::KeyTerm;

@@ -148,7 +148,7 @@ fn the_one_official_label_is_verified_and_its_mutations_are_not() {
     let key = Key::from_method("Multikey", text(&vector, "publicKeyMultibase")).unwrap();
     let label = &vector["label"];
     let src = text(label, "src");
-    let Judged::Label { label: judged, raw: None } = judge(&cbor(label), src, &key) else {
+    let Judged::Label { label: judged, raw: None, .. } = judge(&cbor(label), src, &key) else {
         panic!("refused")
     };
     assert_eq!(wire::label_cbor(&judged), cbor(label));

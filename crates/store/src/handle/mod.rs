@@ -2,6 +2,7 @@
 //! the answer. What concerns the log and its readers has files of its own.
 
 mod consumers;
+mod lives;
 mod log;
 
 use crate::desk::{Desk, Job};
@@ -114,14 +115,6 @@ impl Store {
         now: Millis,
     ) -> Result<(), StoreError> {
         self.write(1, move |desk| labelers::note(desk, &did, &noted, state, now)).await
-    }
-
-    /// Remembers that a labeler's account was deleted, or that it is there again.
-    ///
-    /// # Errors
-    /// `NotTracked`, and the general ones.
-    pub async fn set_account(&self, did: Did, deleted: bool) -> Result<(), StoreError> {
-        self.write(1, move |desk| labelers::set_account(desk, &did, deleted)).await
     }
 
     /// Adds to the log that something happened to a labeler, which then was in this state.

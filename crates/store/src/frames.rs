@@ -1,0 +1,70 @@
+//! What is held of frames that came before: whether a frame that comes again is a repeat.
+
+use crate::StoreError;
+use crate::labelers::Interned;
+use crate::rows;
+use label::{Did, Epoch, Label, Seq};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A label that is held, and its place in its frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its frame.
+    pub seq: Seq,
+    /// Its place in the frame.
+    pub place: u32,
+    /// What it says.
+    pub label: Label,
+}
+
+/// What is held of these frames of a labeler, in its present epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldFrames {
+    /// The labels, in order.
+    pub labels: Vec<Held>,
+    /// Of frames up to this one labels may have been taken away, since they no longer apply.
+    pub swept: Seq,
+}
+
+/// Looks for each of these frames. Costs a look at the index for each.
+pub(crate) fn held(
+    db: &mut Connection,
+    did: &Did,
+    epoch: Epoch,
+    mut frames: Vec<Seq>,
+) -> Result<HeldFrames, StoreError> {
+    let snapshot = db.transaction()?;
+    let mut select = snapshot.prepare_cached("SELECT id, swept FROM labelers WHERE did = ?1")?;
+    let found = select
+        .query_row([did.as_str()], |row| Ok((Interned(row.get(0)?), crate::convert::seq(row, 1)?)));
+    let Some((labeler, swept)) = found.optional()? else {
+        return Ok(HeldFrames { labels: Vec::new(), swept: Seq::START });
+    };
+    frames.sort_unstable();
+    frames.dedup();
+    let mut labels = Vec::new();
+    let mut select = snapshot.prepare_cached(&format!(
+        "SELECT {} FROM labels WHERE labeler = ?1 AND epoch = ?2 AND seq = ?3 ORDER BY place",
+        rows::LABEL
+    ))?;
+    for seq in frames {
+        let mut found = select.query(params![labeler.0, epoch.0, seq.get()])?;
+        while let Some(row) = found.next()? {
+            let event = rows::label(row, did.clone())?;
+            labels.push(Held { seq, place: event.place, label: event.label });
+        }
+    }
+    Ok(HeldFrames { labels, swept })
+}
+
+/// The frame of the labeler's label before its newest `back` ones; [`Seq::START`] if it has not
+/// so many. Costs a walk over so many entries of the index.
+pub(crate) fn rewound(db: &Connection, did: &Did, back: u32) -> Result<Seq, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT seq FROM labels JOIN labelers ON labelers.id = labels.labeler
+         WHERE did = ?1 AND labels.epoch = labelers.epoch AND seq <= labelers.cursor
+         ORDER BY seq DESC LIMIT 1 OFFSET ?2",
+    )?;
+    let found = select.query_row(params![did.as_str(), back], |row| crate::convert::seq(row, 0));
+    Ok(found.optional()?.unwrap_or(Seq::START))
+}

@@ -1,0 +1,108 @@
+//! What becomes of labelers: deleted accounts, numberings that start over, keys that change.
+
+use super::Store;
+use crate::{
+    Doubtful, Gathered, HeldFrames, Readmitted, StoreError, contents, epochs, frames, labelers,
+    rejudge,
+};
+use label::{Did, Epoch, EventId, Millis, Seq};
+
+impl Store {
+    /// Remembers that a labeler's account was deleted, or that it is there again.
+    ///
+    /// # Errors
+    /// `NotTracked`, and the general ones.
+    pub async fn set_account(&self, did: Did, deleted: bool) -> Result<(), StoreError> {
+        self.write(1, move |desk| labelers::set_account(desk, &did, deleted)).await
+    }
+
+    /// What is held of these frames of a labeler, in its epoch. Not for thousands at once.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn held(
+        &self,
+        did: Did,
+        epoch: Epoch,
+        frames: Vec<Seq>,
+    ) -> Result<HeldFrames, StoreError> {
+        self.read(move |db| frames::held(db, &did, epoch, frames)).await
+    }
+
+    /// The frame of the labeler's label before its newest `back` ones, in its present epoch;
+    /// [`Seq::START`] if it has not so many. Not for millions.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn rewound(&self, did: Did, back: u32) -> Result<Seq, StoreError> {
+        self.read(move |db| frames::rewound(db, &did, back)).await
+    }
+
+    /// Remembers that frames up to this one have been read twice.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn settled(&self, did: Did, epoch: Epoch, frame: Seq) -> Result<(), StoreError> {
+        self.write(1, move |desk| epochs::settled(desk, &did, epoch, frame)).await
+    }
+
+    /// Begins a new epoch after this one, and tells it. The labeler is read from 0 then, and has
+    /// to be [gathered](Store::gather) before.
+    ///
+    /// # Errors
+    /// `Moved` when it is in another epoch already, `NotTracked`, and the general ones.
+    pub async fn reset(
+        &self,
+        did: Did,
+        epoch: Epoch,
+        state: &'static str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.write(1, move |desk| epochs::reset(desk, &did, epoch, state, now)).await
+    }
+
+    /// Gathers some of what the labeler said before its present epoch, above `after`, and
+    /// answers where to go on. `None` when that was all: from then until it is caught up with,
+    /// what comes with the same content is not stored and not told again.
+    ///
+    /// # Errors
+    /// `NotTracked`, and the general ones.
+    pub async fn gather(
+        &self,
+        did: Did,
+        after: Option<Gathered>,
+    ) -> Result<Option<Gathered>, StoreError> {
+        self.write(2000, move |desk| contents::gather(desk, &did, after)).await
+    }
+
+    /// Rejected labels of one labeler with a bad signature and their bytes, received at or after
+    /// `since`, above `after`, in order.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn doubtful(
+        &self,
+        did: Did,
+        since: Millis,
+        after: EventId,
+        limit: usize,
+    ) -> Result<Vec<Doubtful>, StoreError> {
+        self.read(move |db| rejudge::doubtful(db, &did, since, after, limit)).await
+    }
+
+    /// Puts rejected labels that hold after all into the log, under new ids. Answers how many.
+    ///
+    /// # Errors
+    /// `NotTracked`, and the general ones.
+    pub async fn readmit(&self, did: Did, labels: Vec<Readmitted>) -> Result<u64, StoreError> {
+        self.write(labels.len(), move |desk| rejudge::readmit(desk, &did, &labels)).await
+    }
+
+    /// Remembers that what was doubtful has been judged again under this key.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn rejudged(&self, did: Did, key: String) -> Result<(), StoreError> {
+        self.write(1, move |desk| rejudge::rejudged(desk, &did, &key)).await
+    }
+}
