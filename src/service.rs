@@ -187,6 +187,7 @@ fn reading(run: &Run) -> intake::Settings {
         parallelism: run.labeler_parallelism,
         processors,
         memory: intake::Settings::MEMORY,
+        most_labels: run.max_labels_per_labeler,
         rest: Rest::CONTRACT,
         dids,
         handles,

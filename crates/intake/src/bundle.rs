@@ -28,23 +28,30 @@ pub(crate) struct Bundle {
     pub(crate) labels: Vec<Placed>,
     /// The last frame's number; `None` while there is no frame.
     pub(crate) last: Option<Seq>,
+    /// The labels of frames that are not above the cursor.
+    pub(crate) again: Vec<Placed>,
     bytes: usize,
     /// Held until the bundle has been stored.
     memory: Vec<OwnedSemaphorePermit>,
 }
 
 impl Bundle {
-    /// Adds a frame of `bytes` bytes, whose memory is accounted for by `permit`.
+    /// Adds a frame of `bytes` bytes, whose memory is accounted for by `permit`; `again`: one
+    /// that is not above the cursor.
     pub(crate) fn add(
         &mut self,
         seq: Seq,
         labels: Vec<RawLabel>,
         bytes: usize,
         permit: OwnedSemaphorePermit,
+        again: bool,
     ) {
-        let placed = labels.into_iter().zip(0..).map(|(raw, place)| Placed { seq, place, raw });
-        self.labels.extend(placed);
-        self.last = Some(seq);
+        if again {
+            self.again.extend(placed(seq, labels));
+        } else {
+            self.labels.extend(placed(seq, labels));
+            self.last = Some(seq);
+        }
         self.bytes += bytes;
         self.keep(permit);
     }
@@ -59,11 +66,15 @@ impl Bundle {
 
     /// Whether another frame may be read into it.
     pub(crate) fn has_room(&self) -> bool {
-        self.labels.len() < MOST_LABELS && self.bytes < MOST_BYTES
+        self.labels.len() + self.again.len() < MOST_LABELS && self.bytes < MOST_BYTES
     }
 
     /// Whether there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.last.is_none()
+        self.last.is_none() && self.memory.is_empty()
     }
+}
+
+fn placed(seq: Seq, labels: Vec<RawLabel>) -> impl Iterator<Item = Placed> {
+    labels.into_iter().zip(0..).map(move |(raw, place)| Placed { seq, place, raw })
 }

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use label::Did;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use verify::{Judged, Key, judge};
+use verify::{Judged, Key, KeyTerm, judge, judge_by_old_keys};
 use wire::RawLabel;
 
 /// Labels in one portion: about 5 ms of work, so that nobody waits long for a turn.
@@ -39,25 +39,44 @@ impl Judges {
         labeler: &Did,
         key: &Key,
     ) -> Result<Vec<Judged>, NotJudged> {
+        let (labeler, key) = (labeler.clone(), key.clone());
+        self.in_portions(labels, move |label| judge(label, &labeler, &key)).await
+    }
+
+    /// The same by keys of the past; `None` where none of them makes a label hold.
+    pub(crate) async fn judge_by_old_keys(
+        &self,
+        labels: Vec<RawLabel>,
+        labeler: &Did,
+        terms: Arc<Vec<KeyTerm>>,
+    ) -> Result<Vec<Option<Judged>>, NotJudged> {
+        let labeler = labeler.clone();
+        self.in_portions(labels, move |label| judge_by_old_keys(label, &labeler, &terms)).await
+    }
+
+    async fn in_portions<T: Send + 'static>(
+        &self,
+        labels: Vec<RawLabel>,
+        look: impl Fn(&RawLabel) -> T + Clone + Send + 'static,
+    ) -> Result<Vec<T>, NotJudged> {
         let portions: Vec<Vec<RawLabel>> = labels.chunks(PORTION).map(<[_]>::to_vec).collect();
-        let judged: Vec<Vec<Judged>> = futures_util::stream::iter(portions)
-            .map(|portion| self.portion(portion, labeler.clone(), key.clone()))
+        let judged: Vec<Vec<T>> = futures_util::stream::iter(portions)
+            .map(|portion| self.portion(portion, look.clone()))
             .buffered(self.count)
             .try_collect()
             .await?;
         Ok(judged.into_iter().flatten().collect())
     }
 
-    async fn portion(
+    async fn portion<T: Send + 'static>(
         &self,
         labels: Vec<RawLabel>,
-        labeler: Did,
-        key: Key,
-    ) -> Result<Vec<Judged>, NotJudged> {
+        look: impl Fn(&RawLabel) -> T + Send + 'static,
+    ) -> Result<Vec<T>, NotJudged> {
         let turn = Arc::clone(&self.processors).acquire_owned().await.map_err(|_| NotJudged)?;
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            labels.iter().map(|label| judge(label, &labeler, &key)).collect()
+            labels.iter().map(look).collect()
         });
         work.await.map_err(|_| NotJudged)
     }

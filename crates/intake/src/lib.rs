@@ -10,9 +10,11 @@
 //! when the frames before it have been taken in. So a labeler that is faster than the disk
 //! waits in its own TCP connection and nowhere else.
 
+mod bench;
 mod bundle;
 mod calls;
 mod clock;
+mod confirm;
 mod dial;
 mod gate;
 mod invite;
@@ -21,6 +23,8 @@ pub mod line;
 pub mod manager;
 mod places;
 mod reading;
+mod rejudge;
+mod repeats;
 mod shared;
 mod socket;
 mod subscription;

@@ -4,39 +4,48 @@
 //! order it is written there. What happens on its way out starts at the log and is written
 //! the same way in `deliver`.
 
+use crate::bench::{Bench, BenchError, KeyRead};
 use crate::bundle::{Bundle, Placed};
 use crate::clock::wall_clock;
-use crate::judges::NotJudged;
+use crate::repeats::{Compared, compare, frames};
 use crate::shared::Shared;
-use identity::{Found, ResolveError, Resolved, Want};
-use label::{Did, Epoch, Seq, Verdict};
-use std::sync::Arc;
-use std::time::Duration;
-use store::{Batch, Committed, Entry, Noted, Rejected, StoreError};
-use tokio::time::Instant;
-use verify::{Judged, Key};
-
-/// A document is read afresh because of a failed signature at most this often (contract 6).
-const SECOND_LOOK: Duration = Duration::from_secs(60);
-
-/// How long labels are held while it is read; then they are let go, to be read again.
-const DOCUMENT_LIMIT: Duration = Duration::from_secs(5);
-
-/// A labeler's key, and how far it can be relied on. It outlives the connection.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyRead {
-    pub(crate) key: Key,
-    /// When it was read from the directory itself; `None`: the document was a remembered one.
-    pub(crate) at: Option<Instant>,
-}
+use identity::ResolveError;
+use label::{Did, Epoch, Seq};
+use store::{Batch, Committed, Entry, Rejected, StoreError};
+use verify::Judged;
+use wire::RawLabel;
 
 /// One labeler's line. Lives as long as one connection.
 pub struct Line {
     shared: Shared,
     labeler: Did,
-    key: KeyRead,
+    bench: Bench,
     epoch: Epoch,
     cursor: Seq,
+    /// Whether frames below the cursor were asked for.
+    rereads: bool,
+}
+
+/// What became of a bundle that was carried.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// How many labels were in it.
+    pub(crate) labels: u64,
+    /// How many of them are new in the log.
+    pub(crate) stored: u64,
+    /// Whether the cursor moved.
+    pub(crate) progressed: bool,
+    /// Whether the labeler's key was found to have changed.
+    pub(crate) learned_key: bool,
+    /// What shows that the labeler may have started over.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// Something below the cursor that is not what it was.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    /// Labels that hold and are not held, where nobody asked for them.
+    pub(crate) late: Vec<Placed>,
 }
 
 /// Why a bundle was not carried. None of it was stored.
@@ -46,36 +55,44 @@ pub enum LineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A signature failed, and whether the key has changed could not be asked.
-    #[error("a signature does not hold and the DID document cannot be read again: {0}")]
+    #[error("a signature does not hold and the directory cannot be asked: {0}")]
     Unasked(#[source] ResolveError),
     /// A signature failed, and the document has no usable key any more.
     #[error("a signature does not hold and the DID document no longer has a label key")]
     NoKey,
     /// The judges are gone.
-    #[error(transparent)]
-    NotJudged(#[from] NotJudgedError),
+    #[error("labels could not be judged")]
+    NotJudged,
 }
 
-/// The judges are gone: one panicked, or the process is stopping.
-#[derive(Debug, thiserror::Error)]
-#[error("labels could not be judged")]
-pub struct NotJudgedError;
-
-impl From<NotJudged> for LineError {
-    fn from(_: NotJudged) -> Self {
-        Self::NotJudged(NotJudgedError)
+impl From<BenchError> for LineError {
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Store(error) => Self::Store(error),
+            BenchError::Unasked(error) => Self::Unasked(error),
+            BenchError::NoKey => Self::NoKey,
+            BenchError::NotJudged => Self::NotJudged,
+        }
     }
 }
 
 impl Line {
-    /// A line for labels under `key`, that goes on where the store's cursor stands.
-    pub(crate) fn new(shared: Shared, labeler: Did, key: KeyRead, at: (Epoch, Seq)) -> Self {
-        Self { shared, labeler, key, epoch: at.0, cursor: at.1 }
+    /// A line for labels under `key`, that goes on where the store's cursor stands. `rereads`
+    /// says whether the stream was asked for frames below that.
+    pub(crate) fn new(
+        shared: Shared,
+        labeler: Did,
+        key: KeyRead,
+        at: (Epoch, Seq),
+        rereads: bool,
+    ) -> Self {
+        let bench = Bench::new(shared.clone(), labeler.clone(), key);
+        Self { shared, labeler, bench, epoch: at.0, cursor: at.1, rereads }
     }
 
-    /// The key that labels are judged by now, which may have been learned on the way.
-    pub(crate) fn key(&self) -> &KeyRead {
-        &self.key
+    /// Who judges, and by which key.
+    pub(crate) fn bench(&mut self) -> &mut Bench {
+        &mut self.bench
     }
 
     /// Where the line stands: everything up to here is stored.
@@ -87,72 +104,65 @@ impl Line {
     ///
     /// # Errors
     /// [`LineError`], and then nothing of the bundle was stored; it will come again.
-    pub(crate) async fn carry(&mut self, bundle: Bundle) -> Result<Committed, LineError> {
-        let last = bundle.last.unwrap_or(self.cursor);
-        let labels = bundle.labels.iter().map(|placed| placed.raw.clone()).collect();
-        let judged = self.shared.judges.judge(labels, &self.labeler, &self.key.key).await?;
-        let judged = self.second_look(&bundle.labels, judged).await?;
+    pub(crate) async fn carry(&mut self, bundle: Bundle) -> Result<Carried, LineError> {
+        let mut carried = Carried {
+            labels: (bundle.labels.len() + bundle.again.len()) as u64,
+            ..Carried::default()
+        };
+        if let Some(last) = bundle.last {
+            let judged = self.bench.judge(&raw(&bundle.labels)).await?;
+            count(&judged);
+            let entries = bundle.labels.into_iter().zip(judged).map(entry).collect();
+            let committed = self.commit(last, entries).await?;
+            (carried.stored, carried.progressed) = (committed.labels, true);
+            self.cursor = last;
+        }
+        if !bundle.again.is_empty() {
+            let (stored, doubt) = self.look_back(bundle.again).await?;
+            carried.stored += stored;
+            carried.doubt = doubt;
+        }
+        carried.learned_key = self.bench.has_learned();
+        Ok(carried)
+    }
+
+    /// Looks at frames that are not above the cursor (contract section 6). What is held is
+    /// dropped. What is not is stored, if it was asked for; else it raises a doubt.
+    async fn look_back(&mut self, again: Vec<Placed>) -> Result<(u64, Option<Doubt>), LineError> {
+        let (did, asked) = (self.labeler.clone(), frames(&again));
+        let held = self.shared.store.held(did, self.epoch, asked).await?;
+        let Compared { differs, missing } = compare(again, &held);
+        if differs {
+            return Ok((0, Some(Doubt::default())));
+        }
+        if !self.rereads {
+            let (late, _) = self.holding(missing).await?;
+            return Ok((0, (!late.is_empty()).then_some(Doubt { late })));
+        }
+        Ok((self.store_late(missing).await?, None))
+    }
+
+    /// Stores what was published late: below the cursor, which stays. Answers how much of it
+    /// holds.
+    pub(crate) async fn store_late(&mut self, late: Vec<Placed>) -> Result<u64, LineError> {
+        let (late, judged) = self.holding(late).await?;
+        if late.is_empty() {
+            return Ok(0);
+        }
         count(&judged);
-        let entries = bundle.labels.into_iter().zip(judged).map(entry).collect();
-        let committed = self.commit(last, entries).await?;
-        self.cursor = last;
-        Ok(committed)
+        metrics::counter!("labeltap_labels_late_total").increment(late.len() as u64);
+        let entries = late.into_iter().zip(judged).map(entry).collect();
+        Ok(self.commit(self.cursor, entries).await?.labels)
     }
 
-    /// A signature that fails may mean a new key: the document is read once more, and what
-    /// failed is judged under the key found there. When the directory cannot be asked, the
-    /// labels wait (contract G6).
-    async fn second_look(
+    /// Those that hold. What does not was rejected before.
+    async fn holding(
         &mut self,
-        labels: &[Placed],
-        judged: Vec<Judged>,
-    ) -> Result<Vec<Judged>, LineError> {
-        let looked_lately = self.key.at.is_some_and(|read| read.elapsed() < SECOND_LOOK);
-        if looked_lately || !judged.iter().any(failed) {
-            return Ok(judged);
-        }
-        let resolved = self.document().await.map_err(LineError::Unasked)?;
-        self.key.at = Some(Instant::now());
-        let Found::Present(key) = &resolved.label_key else { return Err(LineError::NoKey) };
-        if key.did_key() == self.key.key.did_key() {
-            return Ok(judged);
-        }
-        tracing::info!(labeler = %self.labeler, "label key has changed");
-        self.key.key = key.clone();
-        self.note_key().await?;
-        self.judge_again(labels, judged).await
-    }
-
-    /// Lets people see the key that is used from now on.
-    async fn note_key(&self) -> Result<(), StoreError> {
-        let row = self.shared.store.labeler(self.labeler.clone()).await?;
-        let row = row.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))?;
-        let noted = Noted { key: Some(self.key.key.did_key()), ..row.noted };
-        let state = self.shared.board.get(&self.labeler).state.as_str();
-        self.shared.store.note(self.labeler.clone(), noted, state, wall_clock()).await
-    }
-
-    /// The document as it is now. Not waited for long: what is being carried takes memory
-    /// that others need, and a labeler may be slow on purpose.
-    async fn document(&self) -> Result<Arc<Resolved>, ResolveError> {
-        let asked = self.shared.resolver.resolve(&self.labeler, Want::Fresh);
-        tokio::time::timeout(DOCUMENT_LIMIT, asked).await.unwrap_or_else(|_| {
-            let reason = format!("no answer within {} s", DOCUMENT_LIMIT.as_secs());
-            Err(ResolveError::Unreachable { reason, retry_after: None })
-        })
-    }
-
-    async fn judge_again(
-        &self,
-        labels: &[Placed],
-        judged: Vec<Judged>,
-    ) -> Result<Vec<Judged>, LineError> {
-        let doubtful = labels.iter().zip(&judged).filter(|(_, judged)| failed(judged));
-        let doubtful = doubtful.map(|(placed, _)| placed.raw.clone()).collect();
-        let again = self.shared.judges.judge(doubtful, &self.labeler, &self.key.key).await?;
-        let mut again = again.into_iter();
-        let renew = |old: Judged| if failed(&old) { again.next().unwrap_or(old) } else { old };
-        Ok(judged.into_iter().map(renew).collect())
+        labels: Vec<Placed>,
+    ) -> Result<(Vec<Placed>, Vec<Judged>), LineError> {
+        let judged = self.bench.judge(&raw(&labels)).await?;
+        let both = labels.into_iter().zip(judged);
+        Ok(both.filter(|(_, judged)| matches!(judged, Judged::Label { .. })).unzip())
     }
 
     async fn commit(&self, cursor: Seq, entries: Vec<Entry>) -> Result<Committed, StoreError> {
@@ -168,16 +178,14 @@ impl Line {
     }
 }
 
-fn failed(judged: &Judged) -> bool {
-    matches!(judged, Judged::Refused { verdict: Verdict::BadSignature, .. })
+fn raw(labels: &[Placed]) -> Vec<RawLabel> {
+    labels.iter().map(|placed| placed.raw.clone()).collect()
 }
 
 fn entry((placed, judged): (Placed, Judged)) -> Entry {
     let Placed { seq, place, raw: received } = placed;
     match judged {
-        Judged::Label { label, raw } => {
-            Entry::Label { seq, place, label, verdict: Verdict::Verified, raw }
-        }
+        Judged::Label { verdict, label, raw } => Entry::Label { seq, place, label, verdict, raw },
         Judged::Refused { verdict, reason } => {
             let raw = received.bytes.to_vec();
             Entry::Rejected(Rejected { seq, place, verdict, reason, raw })
@@ -187,10 +195,7 @@ fn entry((placed, judged): (Placed, Judged)) -> Entry {
 
 fn count(judged: &[Judged]) {
     for one in judged {
-        let verdict = match one {
-            Judged::Label { .. } => Verdict::Verified,
-            Judged::Refused { verdict, .. } => *verdict,
-        };
+        let (Judged::Label { verdict, .. } | Judged::Refused { verdict, .. }) = one;
         metrics::counter!("labeltap_labels_judged_total", "verdict" => verdict.as_str())
             .increment(1);
     }

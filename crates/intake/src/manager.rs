@@ -41,6 +41,8 @@ pub struct Settings {
     pub processors: usize,
     /// Bytes of frames that may be in memory at once. Must hold one frame of 5 MB.
     pub memory: usize,
+    /// How many labels of one labeler may be stored; it waits then.
+    pub most_labels: Option<u64>,
     /// How long to wait between tries.
     pub rest: Rest,
     /// Whom to track from the start.
@@ -100,6 +102,7 @@ pub async fn run(
         most_memory,
         passes: Arc::new(Semaphore::new(PASSES)),
         probes: Arc::new(Semaphore::new(PROBES)),
+        most_labels: settings.most_labels,
         clock: Clock::start(),
         rest: settings.rest,
     };

@@ -5,10 +5,11 @@
 //! bundle is full nothing is read, which the labeler notices as a full TCP window. Under
 //! light load a bundle is one frame, carried at once; under heavy load it grows by itself.
 
+use crate::bench::KeyRead;
 use crate::bundle::Bundle;
 use crate::clock::wall_clock;
 use crate::dial::dial;
-use crate::line::{Line, LineError};
+use crate::line::{Carried, Doubt, Line, LineError};
 use crate::places::TURN;
 use crate::shared::Shared;
 use crate::socket::{Came, Ended, PING_EVERY, Socket};
@@ -18,7 +19,6 @@ use futures_util::future::BoxFuture;
 use label::Seq;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Committed;
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 use wire::{Frame, RawLabel};
@@ -40,6 +40,12 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) enum Step {
     /// Frames were stored.
     Progressed,
+    /// The same, and on the way it was found that the labeler has another key.
+    LearnedKey,
+    /// The labeler says that it no longer has what came after the cursor.
+    Gap,
+    /// What was to be read a second time has been, up to this frame.
+    Settled(Seq),
     /// The labeler has been caught up with, which is stored already.
     CaughtUp,
     /// The stream has been fine for a while.
@@ -51,8 +57,26 @@ pub(crate) enum Step {
 /// Why a stream has ended.
 #[derive(Debug)]
 pub(crate) enum Finish {
-    /// By itself, by an error frame or by a frame that cannot be read.
+    /// By itself, or by an error frame; then the labeler has said why.
+    BrokeOff {
+        /// Why.
+        why: String,
+        /// Whether there was an error frame.
+        said: bool,
+    },
+    /// By a frame that cannot be read, or since nothing came any more.
     Lost(String),
+    /// The labeler may have started over.
+    Doubt {
+        /// What shows it.
+        why: String,
+        /// The labels that do.
+        doubt: Doubt,
+    },
+    /// The labeler has stored as much as it may.
+    Full,
+    /// It is time to read some of it a second time.
+    Reread,
     /// The labeler said `ConsumerTooSlow`.
     TooSlow,
     /// Others want the place.
@@ -61,15 +85,29 @@ pub(crate) enum Finish {
     Line(LineError),
 }
 
+/// What a stream is opened for.
+pub(crate) struct Purpose {
+    /// Whether the labeler has been caught up with before.
+    pub(crate) caught_up: bool,
+    /// Where it was asked to begin, if that is below what is stored.
+    pub(crate) rewound: Option<Seq>,
+    /// When to read some of it a second time.
+    pub(crate) reread_at: Moment,
+    /// How many more labels may be stored.
+    pub(crate) room: u64,
+}
+
 /// A frame for which there is no memory yet.
 struct Arrived {
     seq: Seq,
     labels: Vec<RawLabel>,
     bytes: usize,
+    /// Whether the frame is not above the cursor.
+    again: bool,
     memory: BoxFuture<'static, Option<OwnedSemaphorePermit>>,
 }
 
-type Carrying = BoxFuture<'static, (Box<Line>, Result<Committed, LineError>)>;
+type Carrying = BoxFuture<'static, (Box<Line>, Result<Carried, LineError>)>;
 
 /// Where the line is: here, or carrying a bundle.
 enum Hands {
@@ -87,11 +125,21 @@ pub(crate) struct Reading {
     /// What the next carry takes along.
     bundle: Bundle,
     arrived: Option<Arrived>,
-    /// The last frame taken in.
+    /// The last frame taken in that was above the cursor.
     last: Seq,
+    /// The highest frame seen.
+    seen: Seq,
+    purpose: Purpose,
+    /// Labels taken in and not carried yet.
+    on_the_way: u64,
+    /// Set when the labeler has said `OutdatedCursor`, until it is clear what that means.
+    outdated: bool,
+    gap: bool,
+    /// A key to judge by from the next bundle on.
+    new_key: Option<KeyRead>,
     /// Set once nothing more is to be read.
     ending: Option<Finish>,
-    /// `None` once caught up.
+    /// `None` once caught up, and once all that was to be read a second time has been.
     seam: Option<Seam>,
     probe: Option<BoxFuture<'static, Option<Seq>>>,
     opened: Moment,
@@ -109,19 +157,26 @@ impl Reading {
         labeler: label::Did,
         socket: Socket,
         line: Line,
-        caught_up: bool,
+        purpose: Purpose,
     ) -> Self {
         let opened = shared.clock.now();
+        let wants_seam = !purpose.caught_up || purpose.rewound.is_some();
         Self {
             service,
             labeler,
             socket,
             last: line.cursor(),
+            seen: Seq::START,
+            purpose,
+            on_the_way: 0,
+            outdated: false,
+            gap: false,
+            new_key: None,
             hands: Hands::Free(Box::new(line)),
             bundle: Bundle::default(),
             arrived: None,
             ending: None,
-            seam: (!caught_up).then(|| Seam::opened(opened)),
+            seam: wants_seam.then(|| Seam::opened(opened)),
             probe: None,
             opened,
             // At once: the answer tells that the labeler listens.
@@ -134,11 +189,16 @@ impl Reading {
     }
 
     /// The line, unless it is carrying a bundle; at the end of the stream it is not.
-    pub(crate) fn line(&self) -> Option<&Line> {
-        match &self.hands {
+    pub(crate) fn line(&mut self) -> Option<&mut Line> {
+        match &mut self.hands {
             Hands::Free(line) => Some(line),
             Hands::Full(_) => None,
         }
+    }
+
+    /// Judges by this key from the next bundle on.
+    pub(crate) fn use_key(&mut self, key: KeyRead) {
+        self.new_key = Some(key);
     }
 
     /// Reads on until there is something to tell. May be dropped at any await: what is
@@ -146,6 +206,9 @@ impl Reading {
     pub(crate) async fn step(&mut self) -> Step {
         loop {
             self.carry_what_is_there();
+            if std::mem::take(&mut self.gap) {
+                return Step::Gap;
+            }
             if let Some(finish) = self.finished() {
                 return Step::Ended(finish);
             }
@@ -167,7 +230,7 @@ impl Reading {
             (line, result) = carried(&mut self.hands) => {
                 self.hands = Hands::Free(line);
                 match result {
-                    Ok(_) => return Some(Step::Progressed),
+                    Ok(carried) => return self.arrived(carried),
                     Err(error) => return Some(Step::Ended(Finish::Line(error))),
                 }
             }
@@ -185,7 +248,25 @@ impl Reading {
     }
 
     fn reads(&self) -> bool {
-        self.ending.is_none() && self.arrived.is_none() && self.bundle.has_room()
+        let has_room = self.bundle.has_room() && self.on_the_way < self.purpose.room;
+        self.ending.is_none() && self.arrived.is_none() && has_room
+    }
+
+    /// Takes note of a bundle that is on disk.
+    fn arrived(&mut self, carried: Carried) -> Option<Step> {
+        self.on_the_way = self.on_the_way.saturating_sub(carried.labels);
+        self.purpose.room = self.purpose.room.saturating_sub(carried.stored);
+        if self.purpose.room == 0 {
+            self.ending.get_or_insert(Finish::Full);
+        }
+        if let Some(doubt) = carried.doubt {
+            let why = "frames below the cursor are not those that are held".to_owned();
+            self.ending = Some(Finish::Doubt { why, doubt });
+        }
+        if carried.learned_key {
+            return Some(Step::LearnedKey);
+        }
+        carried.progressed.then_some(Step::Progressed)
     }
 
     fn carry_what_is_there(&mut self) {
@@ -199,6 +280,9 @@ impl Reading {
         );
         self.hands = match hands {
             Hands::Free(mut line) => {
+                if let Some(key) = self.new_key.take() {
+                    line.bench().use_key(key);
+                }
                 let bundle = std::mem::take(&mut self.bundle);
                 Hands::Full(Box::pin(async move {
                     let result = line.carry(bundle).await;
@@ -252,6 +336,9 @@ impl Reading {
         if now >= self.opened + TURN && self.shared.places.somebody_waits() {
             self.ending.get_or_insert(Finish::TurnOver);
         }
+        if now >= self.purpose.reread_at && self.seam.is_none() {
+            self.ending.get_or_insert(Finish::Reread);
+        }
         None
     }
 
@@ -274,6 +361,10 @@ impl Reading {
             return None;
         }
         self.probe = None;
+        if self.purpose.rewound.take().is_some() && self.purpose.caught_up {
+            self.seam = None;
+            return self.reread();
+        }
         match self
             .shared
             .store
@@ -282,10 +373,23 @@ impl Reading {
         {
             Ok(()) => {
                 self.seam = None;
+                self.purpose.caught_up = true;
                 Some(Step::CaughtUp)
             }
             Err(error) => Some(Step::Ended(Finish::Line(error.into()))),
         }
+    }
+
+    /// All that was to be read a second time has come. If it ends below the cursor, the labeler
+    /// may have started over; unless it has said that it keeps only what is new.
+    fn reread(&mut self) -> Option<Step> {
+        let cursor = self.line().map(|line| line.cursor())?;
+        if self.seen < cursor && !std::mem::take(&mut self.outdated) {
+            let why = format!("nothing comes any more up to frame {cursor}, which is held");
+            self.ending = Some(Finish::Doubt { why, doubt: Doubt::default() });
+            return None;
+        }
+        Some(Step::Settled(cursor))
     }
 
     /// Everything read is stored, and that is all there was.
@@ -307,7 +411,7 @@ impl Reading {
                     seam.answered(self.shared.clock.now());
                 }
             }
-            Err(ended) => self.ending = Some(Finish::Lost(ended.to_string())),
+            Err(ended) => self.ending = Some(finish(&ended)),
         }
     }
 
@@ -317,21 +421,50 @@ impl Reading {
                 if let Some(seam) = &mut self.seam {
                     seam.heard(self.shared.clock.now());
                 }
-                // Servers differ on whether the cursor itself is sent again (facts 3.1).
-                if seq > self.last {
+                // Servers differ on whether the cursor itself is sent again (facts 3.1), and
+                // a frame that is not above it may be something else than a repeat.
+                let again = seq <= self.last;
+                if std::mem::take(&mut self.outdated) {
+                    self.gap = !again;
+                }
+                self.seen = self.seen.max(seq);
+                if !again {
                     self.last = seq;
-                    self.admit(seq, labels, bytes);
+                }
+                // A frame without labels that comes again is no news.
+                if !again || !labels.is_empty() {
+                    self.admit(seq, labels, bytes, again);
                 }
             }
-            Frame::Info { name, message } => self.notice(&name, message.as_deref()),
+            Frame::Info { name, message } => {
+                self.notice(&name, message.as_deref());
+                if name == "OutdatedCursor" {
+                    self.outdated();
+                }
+            }
             Frame::Error { error, .. } if error == "ConsumerTooSlow" => {
                 self.ending = Some(Finish::TooSlow);
             }
             Frame::Error { error, message } => {
                 let message = message.map(|message| format!(": {message}")).unwrap_or_default();
-                self.ending = Some(Finish::Lost(format!("the labeler says {error}{message}")));
+                let why = format!("the labeler says {error}{message}");
+                let doubts = error == "FutureCursor" && self.last > Seq::START;
+                self.ending = Some(if doubts {
+                    Finish::Doubt { why, doubt: Doubt::default() }
+                } else {
+                    Finish::BrokeOff { why, said: true }
+                });
             }
             Frame::Other => {}
+        }
+    }
+
+    /// The labeler no longer has what comes after the cursor. Whoever asked for everything has
+    /// lost nothing by that, and whoever asked for more than is missing will see.
+    fn outdated(&mut self) {
+        match self.purpose.rewound {
+            Some(_) => self.outdated = true,
+            None => self.gap = self.last > Seq::START,
         }
     }
 
@@ -343,28 +476,39 @@ impl Reading {
     }
 
     /// Puts labels into the bundle, or aside until there is memory for them.
-    fn admit(&mut self, seq: Seq, labels: Vec<RawLabel>, bytes: usize) {
+    fn admit(&mut self, seq: Seq, labels: Vec<RawLabel>, bytes: usize, again: bool) {
+        self.on_the_way += labels.len() as u64;
         let memory = Arc::clone(&self.shared.memory);
         let cost = (bytes + labels.len() * LABEL_COST).clamp(1, self.shared.most_memory);
         let units = u32::try_from(cost).unwrap_or(u32::MAX);
         match Arc::clone(&memory).try_acquire_many_owned(units) {
-            Ok(permit) => self.bundle.add(seq, labels, bytes, permit),
+            Ok(permit) => self.bundle.add(seq, labels, bytes, permit, again),
             Err(_) => {
                 let memory = async move { memory.acquire_many_owned(units).await.ok() }.boxed();
-                self.arrived = Some(Arrived { seq, labels, bytes, memory });
+                self.arrived = Some(Arrived { seq, labels, bytes, again, memory });
             }
         }
     }
 
     fn make_room(&mut self, permit: Option<OwnedSemaphorePermit>) {
         if let (Some(arrived), Some(permit)) = (self.arrived.take(), permit) {
-            self.bundle.add(arrived.seq, arrived.labels, arrived.bytes, permit);
+            let Arrived { seq, labels, bytes, again, .. } = arrived;
+            self.bundle.add(seq, labels, bytes, permit, again);
         }
     }
 }
 
+/// What a stream that ended by itself has ended of.
+fn finish(ended: &Ended) -> Finish {
+    let why = ended.to_string();
+    match ended {
+        Ended::Closed(_) | Ended::Broken(_) => Finish::BrokeOff { why, said: false },
+        Ended::TooLong | Ended::Text | Ended::Dead => Finish::Lost(why),
+    }
+}
+
 /// Waits for the carry in hand; for ever when there is none.
-async fn carried(hands: &mut Hands) -> (Box<Line>, Result<Committed, LineError>) {
+async fn carried(hands: &mut Hands) -> (Box<Line>, Result<Carried, LineError>) {
     match hands {
         Hands::Full(carrying) => carrying.await,
         Hands::Free(_) => std::future::pending().await,

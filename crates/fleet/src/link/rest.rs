@@ -43,7 +43,8 @@ impl Rest {
     }
 
     /// The same where something is lacking.
-    pub(super) fn wait_lacking(&self, salt: u64, failures: u32) -> Duration {
+    #[must_use]
+    pub fn wait_lacking(&self, salt: u64, failures: u32) -> Duration {
         doubled(self.lacking_shortest, self.lacking_longest, salt, failures)
     }
 
@@ -51,7 +52,7 @@ impl Rest {
     /// process that has just started do not all ask in the same second an hour later.
     #[must_use]
     pub fn until_next_look(&self, salt: u64, looks: u32) -> Duration {
-        jittered(self.look_again, salt ^ u64::from(looks).rotate_left(32))
+        jittered(self.look_again, salt ^ (u64::from(looks) << 32))
     }
 
     /// When to read a second time what a stream has shown: the first time after it was opened,

@@ -1,0 +1,107 @@
+//! Frames that are not above the cursor: repeats of what is held, or something else (contract
+//! section 6).
+//!
+//! The comparison looks at what is said and not at signatures, since a labeler may sign anew
+//! what it said before. A label that is not held and does not hold either is a repeat of one
+//! that was rejected.
+
+use crate::bundle::Placed;
+use label::{Did, Parts, Seq};
+use store::HeldFrames;
+use wire::Claim;
+
+/// What labels at or below the cursor show.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    /// Other content stands where something is held.
+    pub(crate) differs: bool,
+    /// Those that are not held, where nothing else is held either.
+    pub(crate) missing: Vec<Placed>,
+}
+
+/// Compares what came with what is held of the same frames.
+pub(crate) fn compare(came: Vec<Placed>, held: &HeldFrames) -> Compared {
+    let mut compared = Compared::default();
+    for placed in came {
+        let at = (placed.seq, placed.place);
+        match held.labels.iter().find(|held| (held.seq, held.place) == at) {
+            Some(held) => {
+                let same = parts(&placed).is_none_or(|said| held.label.says_the_same(&said));
+                compared.differs |= !same;
+            }
+            // What no longer applies may have been taken away.
+            None if placed.seq <= held.swept => {}
+            None => compared.missing.push(placed),
+        }
+    }
+    compared
+}
+
+/// The frames that labels belong to, each once.
+pub(crate) fn frames(labels: &[Placed]) -> Vec<Seq> {
+    let mut frames: Vec<Seq> = labels.iter().map(|placed| placed.seq).collect();
+    frames.dedup();
+    frames
+}
+
+/// What a label says; `None` when it cannot be read, and was rejected then.
+fn parts(placed: &Placed) -> Option<Parts> {
+    let claim = Claim::read(&placed.raw).ok()?;
+    Some(Parts {
+        src: Did::parse(&claim.src).ok()?,
+        uri: claim.uri,
+        cid: claim.cid,
+        val: claim.val,
+        neg: claim.neg,
+        cts: claim.cts,
+        exp: claim.exp,
+        sig: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use label::Label;
+    use store::Held;
+    use testkit::{LabelSpec, SigningKey};
+
+    const DID: &str = "did:web:l.test";
+
+    fn seq(number: i64) -> Seq {
+        Seq::new(number).unwrap()
+    }
+
+    /// A label that came in a frame of its own.
+    fn came(number: i64, spec: LabelSpec) -> Placed {
+        let signed = spec.sign(DID, &SigningKey::k256(7));
+        let frame = testkit::frame::labels(number, &[signed]);
+        match wire::decode(&frame.into()).unwrap() {
+            wire::Frame::Labels { seq, labels } => {
+                Placed { seq, place: 0, raw: labels.into_iter().next().unwrap() }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn held(number: i64, spec: LabelSpec) -> Held {
+        let label = Label::vouched(parts(&came(number, spec)).unwrap());
+        Held { seq: seq(number), place: 0, label }
+    }
+
+    fn compared(came: Placed, labels: Vec<Held>, swept: i64) -> (bool, usize) {
+        let swept = Seq::cursor(swept).unwrap();
+        let compared = compare(vec![came], &HeldFrames { labels, swept });
+        (compared.differs, compared.missing.len())
+    }
+
+    #[test]
+    fn what_is_held_is_a_repeat_whoever_signed_it() {
+        let label = || LabelSpec::numbered(1);
+        assert_eq!(compared(came(5, label()), vec![held(5, label())], 0), (false, 0));
+        assert_eq!(compared(came(5, label()), vec![held(5, LabelSpec::numbered(2))], 0), (true, 0));
+        assert_eq!(compared(came(5, label()), vec![held(6, label())], 0), (false, 1));
+        assert_eq!(compared(came(5, label()), vec![], 4), (false, 1));
+        assert_eq!(compared(came(5, label()), vec![], 5), (false, 0));
+    }
+}
