@@ -36,6 +36,12 @@ impl Document {
         Self::new(did).label_key(key).labeler_service(endpoint)
     }
 
+    /// What an account needs: its signing key and its PDS.
+    #[must_use]
+    pub fn account(did: &str, key: &SigningKey, pds: &str) -> Self {
+        Self::new(did).atproto_key(key).pds(pds)
+    }
+
     /// Claims a handle.
     #[must_use]
     pub fn handle(mut self, handle: &str) -> Self {
@@ -47,6 +53,13 @@ impl Document {
     #[must_use]
     pub fn label_key(self, key: &SigningKey) -> Self {
         let id = format!("{}#atproto_label", self.did);
+        self.key_of_type(&id, "Multikey", &key.multikey())
+    }
+
+    /// Adds the `#atproto` key, which signs the account's repository.
+    #[must_use]
+    pub fn atproto_key(self, key: &SigningKey) -> Self {
+        let id = format!("{}#atproto", self.did);
         self.key_of_type(&id, "Multikey", &key.multikey())
     }
 
@@ -70,6 +83,12 @@ impl Document {
     #[must_use]
     pub fn labeler_service(self, endpoint: &str) -> Self {
         self.service("#atproto_labeler", "AtprotoLabeler", &json!(endpoint))
+    }
+
+    /// Adds the `#atproto_pds` service.
+    #[must_use]
+    pub fn pds(self, endpoint: &str) -> Self {
+        self.service("#atproto_pds", "AtprotoPersonalDataServer", &json!(endpoint))
     }
 
     /// Adds any service.

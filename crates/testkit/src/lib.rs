@@ -10,6 +10,7 @@
 //! [`network`] is the other kind of peer: the real servers of `tests/network`.
 
 pub mod cbor;
+mod cid;
 mod document;
 pub mod frame;
 mod key;
@@ -20,6 +21,7 @@ mod oracle;
 mod plc;
 mod receiver;
 
+pub use cid::cid_of;
 pub use document::{Document, plc_did};
 pub use key::{Curve, SigningKey};
 pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
@@ -27,5 +29,5 @@ pub use labeler::{
     Backlog, Deed, Ending, FakeLabeler, Faults, Numbering, Refusal, Rule, Upgrade, When,
 };
 pub use oracle::{bytes_of, verifies};
-pub use plc::{Answer, Plc, Trouble};
+pub use plc::{Answer, ExportAsked, Operation, Plc, Trouble};
 pub use receiver::{Post, Receiver, Reply};

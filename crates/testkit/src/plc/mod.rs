@@ -1,13 +1,19 @@
 //! A DID directory in memory, behind HTTP, that can be made to fail.
 //!
 //! It answers `GET /{did}` with the document it was given, 404 for others, and counts who
-//! was asked for. It checks no operation and keeps no log.
+//! was asked for. Every document it is given becomes an operation of its log, which
+//! `/{did}/log/audit` and `/export` show. It checks no operation.
+
+mod answer;
+mod log;
+mod serve;
+
+pub use answer::{Answer, Trouble};
+pub use log::Operation;
+pub use serve::ExportAsked;
 
 use crate::Document;
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::response::Response;
+use log::Log;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,58 +22,15 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// What the directory says about one DID.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// More headers, such as `location` or `retry-after`.
-    pub headers: Vec<(String, String)>,
-    /// The body, sent as it is.
-    pub body: String,
-}
-
-impl Answer {
-    /// An answer without headers of its own.
-    #[must_use]
-    pub fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
-    }
-
-    /// With a header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    fn response(&self) -> Response {
-        let mut builder =
-            Response::builder().status(self.status).header("content-type", "application/json");
-        for (name, value) in &self.headers {
-            builder = builder.header(name, value);
-        }
-        builder.body(Body::from(self.body.clone())).unwrap_or_default()
-    }
-}
-
-/// What ails the whole directory.
-#[derive(Debug, Clone, Default)]
-pub enum Trouble {
-    /// Nothing.
-    #[default]
-    None,
-    /// Every request gets this answer.
-    Says(Answer),
-    /// Requests are taken and never answered.
-    Hangs,
-}
-
 #[derive(Debug, Default)]
 struct Directory {
     answers: HashMap<String, Answer>,
+    log: Log,
     requests: HashMap<String, u64>,
+    audits: HashMap<String, u64>,
+    exports: Vec<ExportAsked>,
     trouble: Trouble,
+    export_trouble: Trouble,
     delay: Duration,
 }
 
@@ -96,8 +59,7 @@ impl Plc {
         let directory = Arc::new(Mutex::new(Directory::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound port");
-        let router =
-            Router::new().route("/{did}", axum::routing::get(answer)).with_state(directory.clone());
+        let router = serve::router(directory.clone());
         let serving = tokio::spawn(async move {
             let _ended = axum::serve(listener, router).await;
         });
@@ -110,9 +72,19 @@ impl Plc {
         format!("http://{}", self.address)
     }
 
-    /// Gives a DID its document.
+    /// Gives a DID its document. For a did:plc that is one more operation in the log.
     pub fn set(&self, did: &str, document: &Value) {
-        self.set_answer(did, Answer::new(200, document.to_string()));
+        let mut directory = self.lock();
+        directory.log.update(did, document);
+        directory.answers.insert(did.to_owned(), Answer::new(200, document.to_string()));
+    }
+
+    /// The same, with the time of the operation in milliseconds since 1970. Times need not
+    /// grow: `/export` sorts by them.
+    pub fn set_at(&self, did: &str, document: &Value, ms: i64) {
+        let before = self.lock().log.set_time(Some(ms));
+        self.set(did, document);
+        self.lock().log.set_time(before);
     }
 
     /// Gives a DID the document of a labeler.
@@ -120,12 +92,18 @@ impl Plc {
         self.set(did, &Document::labeler(did, key, endpoint).json());
     }
 
-    /// Gives a DID any answer: a redirect, HTML, a document that is too long.
+    /// Gives a DID the document of an account: its `#atproto` key and its PDS.
+    pub fn set_account(&self, did: &str, key: &crate::SigningKey, pds: &str) {
+        self.set(did, &Document::account(did, key, pds).json());
+    }
+
+    /// Gives a DID any answer: a redirect, HTML, a document that is too long. The log does
+    /// not hear of it.
     pub fn set_answer(&self, did: &str, answer: Answer) {
         self.lock().answers.insert(did.to_owned(), answer);
     }
 
-    /// Forgets a DID: 404 from now on.
+    /// Forgets a DID: 404 from now on. What the log has of it stays.
     pub fn remove(&self, did: &str) {
         self.lock().answers.remove(did);
     }
@@ -134,6 +112,25 @@ impl Plc {
     pub fn tombstone(&self, did: &str) {
         let message = format!(r#"{{"message":"DID not available: {did}"}}"#);
         self.set_answer(did, Answer::new(410, message));
+        self.lock().log.tombstone(did);
+    }
+
+    /// Operations from now on bear this time, in milliseconds since 1970; `None`: the real
+    /// one. Two of one time are as possible as in the real directory.
+    pub fn set_time(&self, ms: Option<i64>) {
+        self.lock().log.set_time(ms);
+    }
+
+    /// Marks the newest operation of a DID that is not nullified yet as nullified, as a
+    /// recovery does. Which document it has then is for the test to say.
+    pub fn nullify(&self, did: &str) {
+        self.lock().log.nullify(did);
+    }
+
+    /// The whole log, in the order of `/export`.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        self.lock().log.sorted().cloned().collect()
     }
 
     /// Breaks the whole directory, or mends it. A request that hangs is answered once it
@@ -148,15 +145,32 @@ impl Plc {
         self.trouble(if on { Trouble::Says(Answer::new(503, message)) } else { Trouble::None });
     }
 
+    /// Breaks `/export` alone, or mends it.
+    pub fn export_trouble(&self, trouble: Trouble) {
+        self.lock().export_trouble = trouble;
+    }
+
     /// Waits so long before each answer.
     pub fn delay(&self, delay: Duration) {
         self.lock().delay = delay;
     }
 
-    /// How often a DID was asked for, also in vain.
+    /// How often a DID's document was asked for, also in vain.
     #[must_use]
     pub fn requests(&self, did: &str) -> u64 {
         self.lock().requests.get(did).copied().unwrap_or(0)
+    }
+
+    /// How often the log of a DID was asked for, also in vain.
+    #[must_use]
+    pub fn audits(&self, did: &str) -> u64 {
+        self.lock().audits.get(did).copied().unwrap_or(0)
+    }
+
+    /// What `/export` was asked so far, also in vain.
+    #[must_use]
+    pub fn exports(&self) -> Vec<ExportAsked> {
+        self.lock().exports.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Directory> {
@@ -164,30 +178,5 @@ impl Plc {
     }
 }
 
-/// How often a hanging request looks whether the directory was mended.
-const GLANCE: Duration = Duration::from_millis(10);
-
-async fn answer(
-    State(directory): State<Arc<Mutex<Directory>>>,
-    Path(did): Path<String>,
-) -> Response {
-    let lock = || directory.lock().unwrap_or_else(PoisonError::into_inner);
-    let delay = {
-        let mut directory = lock();
-        *directory.requests.entry(did.clone()).or_default() += 1;
-        directory.delay
-    };
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    loop {
-        match &lock().trouble {
-            Trouble::None => break,
-            Trouble::Says(answer) => return answer.response(),
-            Trouble::Hangs => {}
-        }
-        tokio::time::sleep(GLANCE).await;
-    }
-    let unknown = || Answer::new(404, format!(r#"{{"message":"DID not registered: {did}"}}"#));
-    lock().answers.get(&did).cloned().unwrap_or_else(unknown).response()
-}
+#[cfg(test)]
+mod tests;
