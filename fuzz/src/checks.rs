@@ -56,7 +56,7 @@ pub fn label(bytes: &[u8]) {
     }
     for (secret, public) in KEYS.iter() {
         match (verify::judge(&raw, &LABELER, public), &claim) {
-            (Judged::Label { label, raw: kept }, Some(claim)) => {
+            (Judged::Label { label, raw: kept, .. }, Some(claim)) => {
                 can_be_made_again(&raw, &label, kept.as_deref(), claim.plain);
                 is_one_line_of_json(label, kept);
             }
@@ -145,7 +145,7 @@ fn holds_when_signed(claim: &Claim, secret: &SigningKey, public: &Key) {
     parts.sig = secret.sign(&wire::unsigned_cbor(claim)).to_vec();
     let Some(raw) = alone(&wire::label_cbor(&parts)) else { panic!("our own label is broken") };
     match verify::judge(&raw, &parts.src, public) {
-        Judged::Label { label, raw: kept } => {
+        Judged::Label { label, raw: kept, .. } => {
             assert_eq!(kept, None, "our own label is not plain");
             assert_eq!(label.into_parts(), parts);
         }

@@ -33,6 +33,8 @@ pub struct Run {
     pub labelers: Vec<Named>,
     /// Most connections to labelers at once.
     pub labeler_parallelism: usize,
+    /// How many labels of one labeler may be stored.
+    pub max_labels_per_labeler: Option<u64>,
     /// Whether writing an event acks it.
     pub disable_acks: bool,
     /// When an unacked event is sent again.
@@ -68,6 +70,8 @@ impl Run {
             allow_private_hosts,
             labelers: given.optional("labelers", values::labelers(hosts))?.unwrap_or_default(),
             labeler_parallelism: count(given, "labeler-parallelism")?,
+            max_labels_per_labeler: given
+                .optional("max-labels-per-labeler", values::number(1..=u64::MAX))?,
             disable_acks: given.value("disable-acks", values::yes_no)?,
             retry_timeout: given.value("retry-timeout", values::span)?,
             window: count(given, "window")?,
