@@ -26,7 +26,8 @@ pub use document::{Document, plc_did};
 pub use key::{Curve, SigningKey};
 pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
 pub use labeler::{
-    Backlog, Deed, Ending, FakeLabeler, Faults, Numbering, Refusal, Rule, Upgrade, When,
+    Backlog, Cursors, Deed, Ending, FakeLabeler, Faults, Numbering, Page, Refusal, Rule, Upgrade,
+    When,
 };
 pub use oracle::{bytes_of, verifies};
 pub use plc::{Answer, ExportAsked, Operation, Plc, Trouble};

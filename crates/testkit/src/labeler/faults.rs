@@ -72,6 +72,32 @@ pub struct Refusal {
     pub body: String,
 }
 
+/// What a labeler makes of the cursor that it is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cursors {
+    /// What it means.
+    #[default]
+    Honoured,
+    /// Everything is sent, whatever it says.
+    Everything,
+    /// Only what is new is sent, whatever it says.
+    LiveOnly,
+    /// One in the future is taken for none.
+    NoFuture,
+}
+
+impl Cursors {
+    /// The cursor that it is taken for.
+    pub(super) fn taken(self, asked: Option<i64>, head: i64) -> Option<i64> {
+        match self {
+            Self::Honoured => asked,
+            Self::Everything => Some(0),
+            Self::LiveOnly => None,
+            Self::NoFuture => asked.filter(|cursor| *cursor <= head),
+        }
+    }
+}
+
 /// What a fake labeler does wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -85,6 +111,8 @@ pub struct Faults {
     pub ignore_pings: bool,
     /// Waits so long after each frame.
     pub pace: Duration,
+    /// What it makes of cursors.
+    pub cursors: Cursors,
     /// Only the first so many upgrades from now on are treated like this.
     pub only_first: Option<u64>,
 }
@@ -147,6 +175,12 @@ impl Faults {
     #[must_use]
     pub fn error_at(seq: i64, error: &str) -> Self {
         Self::rule(When::Before(seq), end_with_error(error))
+    }
+
+    /// Does this with cursors.
+    #[must_use]
+    pub fn cursors(cursors: Cursors) -> Self {
+        Self { cursors, ..Self::default() }
     }
 
     /// One rule and nothing else.

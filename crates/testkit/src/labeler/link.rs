@@ -43,7 +43,10 @@ pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
             Some(document) => http::answer(&mut stream, 200, &[], &document).await,
             None => http::answer(&mut stream, 404, &[], "").await,
         },
-        _ => http::answer(&mut stream, 404, &[], "").await,
+        path => {
+            let page = shared.page(path, &request);
+            http::answer(&mut stream, page.status, &page.headers, &page.body).await
+        }
     };
 }
 
@@ -66,7 +69,8 @@ async fn subscribe(
         return http::answer(&mut stream, refusal.status, &refusal.headers, &refusal.body).await;
     }
     // Before it shows as open: who waits for that and then speaks is heard on it.
-    let start = shared.start(request.parameter("cursor").and_then(|text| text.parse().ok()));
+    let cursor = request.parameter("cursor").and_then(|text| text.parse().ok());
+    let start = shared.start(faults.cursors.taken(cursor, shared.head()));
     let entry = shared.note_upgrade(&request, 101);
     let _guard = EndNoted { shared: shared.clone(), entry };
     stream.write_all(upgrade.as_bytes()).await?;

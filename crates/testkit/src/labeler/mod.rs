@@ -3,17 +3,20 @@
 //! [`FakeLabeler`] serves `com.atproto.label.subscribeLabels` as real ones do: without a
 //! cursor only what comes from now on, with one every frame above it and then what comes;
 //! a cursor above the head is answered with `FutureCursor` and a close. A cursor that is no
-//! number counts as none. It sends no pings and answers those it gets.
+//! number counts as none. It sends no pings and answers those it gets. Beside its stream it
+//! answers `queryLabels` from what it said, and what a test puts at other paths.
 
 mod faults;
 mod http;
 mod link;
 mod log;
+mod pages;
 mod server;
 mod shared;
 
-pub use faults::{Deed, Ending, Faults, Refusal, Rule, When};
+pub use faults::{Cursors, Deed, Ending, Faults, Refusal, Rule, When};
 pub use log::{Backlog, Numbering};
+pub use pages::Page;
 
 use crate::{Document, LabelSpec, Plc, SignedLabel, SigningKey, frame};
 use server::Server;
@@ -125,6 +128,11 @@ impl FakeLabeler {
     /// What it answers at `/.well-known/did.json`; `None`: 404.
     pub fn serve_document(&self, document: Option<String>) {
         self.shared.lock().document = document;
+    }
+
+    /// What a path answers; `queryLabels`, unless it is set here, from what was said.
+    pub fn serve_page(&self, path: &str, page: Page) {
+        self.shared.lock().pages.insert(path.to_owned(), page);
     }
 
     /// Signs with another key from now on. The directory does not hear of it.

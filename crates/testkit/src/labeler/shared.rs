@@ -5,8 +5,10 @@ use super::Upgrade;
 use super::faults::{Ending, Faults};
 use super::http::Request;
 use super::log::{self, Backlog, Message};
+use super::pages::{self, Page};
 use crate::SigningKey;
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -25,6 +27,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) key: SigningKey,
     pub(super) document: Option<String>,
+    pub(super) pages: HashMap<String, Page>,
     pub(super) messages: Vec<Message>,
     pub(super) head: i64,
     faults: Arc<Faults>,
@@ -46,6 +49,7 @@ impl Shared {
         let state = State {
             key,
             document: None,
+            pages: HashMap::new(),
             messages: Vec::new(),
             head: 0,
             faults: Arc::default(),
@@ -67,6 +71,16 @@ impl Shared {
 
     pub(super) fn document(&self) -> Option<String> {
         self.lock().document.clone()
+    }
+
+    /// What a path answers that is neither the stream nor the document.
+    pub(super) fn page(&self, path: &str, request: &Request) -> Page {
+        let state = self.lock();
+        match state.pages.get(path) {
+            Some(page) => page.clone(),
+            None if path == pages::QUERY => pages::query(&state.messages, request),
+            None => Page::new(404, ""),
+        }
     }
 
     pub(super) fn head(&self) -> i64 {
