@@ -50,6 +50,8 @@ pub enum When {
     /// Instead of the first frame with this `seq` or a higher one. If the connection
     /// survives, that frame follows.
     Before(i64),
+    /// Instead of a frame with a `seq` from the first to the second of these.
+    Within(i64, i64),
 }
 
 /// What is done to a connection, and when.
@@ -181,6 +183,12 @@ impl Faults {
     #[must_use]
     pub fn cursors(cursors: Cursors) -> Self {
         Self { cursors, ..Self::default() }
+    }
+
+    /// Some rows cannot be served: an error frame in their place, each time.
+    #[must_use]
+    pub fn error_within(first: i64, last: i64, error: &str) -> Self {
+        Self::rule(When::Within(first, last), end_with_error(error))
     }
 
     /// One rule and nothing else.

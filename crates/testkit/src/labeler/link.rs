@@ -260,6 +260,9 @@ impl Writer {
                     When::Open => true,
                     When::Frames(frames) => self.sent >= frames,
                     When::Before(seq) => next().is_some_and(|next| next >= seq),
+                    When::Within(first, last) => {
+                        next().is_some_and(|next| (first..=last).contains(&next))
+                    }
                 }
         });
         let (number, rule) = due?;
