@@ -156,9 +156,8 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
             let tracked = model.is_tracked(&did);
             assert_eq!(store.caught_up(did.clone(), "live", Millis(1)).await.is_ok(), tracked);
             if let Some(labeler) = model.labelers.get_mut(&did).filter(|_| tracked) {
-                labeler.caught_up = true;
-                // It is told, too.
-                model.last += 1;
+                // The first time it is told, too.
+                model.last += i64::from(!std::mem::replace(&mut labeler.caught_up, true));
             }
         }
         Step::Restart => unreachable!(),
