@@ -42,7 +42,7 @@ impl Labeler {
     /// The labels as the store takes them, one frame each, `size` to a batch.
     pub(crate) fn batches(&self, size: usize) -> Vec<Batch> {
         let entry = |(seq, raw): (_, RawLabel)| match judge(&raw, &self.did, &self.key) {
-            Judged::Label { label, raw } => {
+            Judged::Label { label, raw, .. } => {
                 let verdict = label::Verdict::Verified;
                 Entry::Label { seq, place: 0, label, verdict, raw }
             }

@@ -30,4 +30,5 @@ mod routes;
 mod slow;
 mod spoof;
 mod tap;
+mod turns;
 mod webhook;

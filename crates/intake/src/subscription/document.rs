@@ -87,6 +87,10 @@ impl Subscription {
             }
         };
         self.watch.looked(&self.shared, self.salt);
+        if !fresh && self.known.is_some() {
+            // The stream has ended, and the directory was not asked since it was lately.
+            self.watch.look_soon(&self.shared, self.salt);
+        }
         let changed = self.note(&service, &key, resolved, row).await?;
         // A remembered document takes nothing away from what was read lately.
         let before = self.known.take().and_then(|known| known.key.at);

@@ -61,14 +61,16 @@ impl Subscription {
 
     /// After a reset: gathers what was said before, to compare what comes with.
     async fn gather(&mut self, row: &LabelerRow) -> Result<(), StoreError> {
+        if !row.gathering {
+            return Ok(());
+        }
         let mut after = None;
-        while row.gathering {
+        loop {
             after = self.shared.store.gather(self.labeler.clone(), after).await?;
             if after.is_none() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Where to begin, if some of the stream is to be read a second time: behind what was read

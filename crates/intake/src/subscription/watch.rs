@@ -54,6 +54,12 @@ impl Watch {
         self.look_at = now + shared.rest.until_next_look(salt, self.looks);
     }
 
+    /// What was read may be old: it is read again in about a minute.
+    pub(super) fn look_soon(&mut self, shared: &Shared, salt: u64) {
+        let soon = shared.clock.now() + shared.rest.wait_lacking(salt, 1);
+        self.look_at = self.look_at.min(soon);
+    }
+
     /// What was read is what was known. If it was called for, it is read once more soon.
     pub(super) fn unchanged(&mut self, shared: &Shared) {
         if std::mem::take(&mut self.called) {
