@@ -6,7 +6,7 @@ use std::fmt;
 pub const MAX_NUMBER: i64 = (1 << 53) - 1;
 
 /// Where a frame stands in one labeler's stream; compared only within one labeler and
-/// one [`Epoch`].
+/// one [`Epoch`]. A relay's stream is numbered in the same way.
 ///
 /// From 1 to [`MAX_NUMBER`] on the wire (event-stream spec, "sequence numbers");
 /// [`Seq::START`] is the cursor of a labeler that was never read.

@@ -112,10 +112,6 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    pub(crate) const fn is_at_end(&self) -> bool {
-        self.at >= self.bytes.len()
-    }
-
     /// The major type of the next item, without reading it.
     pub(crate) fn peek(&self) -> Result<u8, CborError> {
         self.bytes.get(self.at).map(|byte| byte >> 5).ok_or(CborError::Truncated)
@@ -156,6 +152,15 @@ impl<'a> Reader<'a> {
             TRUE if head.info == 21 => Ok(true),
             _ => Err(CborError::WrongType),
         }
+    }
+
+    /// Reads a CID link, and answers the bytes of the CID. The data model puts a zero in
+    /// front of them.
+    pub(crate) fn link(&mut self) -> Result<&'a [u8], CborError> {
+        if self.expect(major::TAG)?.value != LINK {
+            return Err(CborError::OutsideModel);
+        }
+        self.byte_string()?.strip_prefix(&[0]).ok_or(CborError::OutsideModel)
     }
 
     /// Reads a null if that is what comes next.

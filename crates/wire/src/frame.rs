@@ -106,42 +106,57 @@ pub fn decode(frame: &Bytes) -> Result<Frame, FrameError> {
     let mut reader = Reader::new(frame);
     let header = Header::read(&mut reader)?;
     let body = Body::read(&mut reader, frame)?;
-    if !reader.is_at_end() {
-        return Err(FrameError::Trailing(frame.len() - reader.position()));
-    }
+    ends_here(&reader, frame)?;
     match header.op {
         -1 => Ok(Frame::Error { error: body.error.unwrap_or_default(), message: body.message }),
-        1 => body.of_kind(header.kind.as_deref()),
+        1 => body.of_kind(header.kind),
         _ => Ok(Frame::Other),
     }
 }
 
+/// Refuses what follows the body.
+pub(crate) fn ends_here(reader: &Reader<'_>, frame: &[u8]) -> Result<(), FrameError> {
+    match frame.len() - reader.position() {
+        0 => Ok(()),
+        rest => Err(FrameError::Trailing(rest)),
+    }
+}
+
 /// Puts the part's name to what went wrong in it.
-fn in_part<T>(part: &'static str, result: Result<T, CborError>) -> Result<T, FrameError> {
+pub(crate) fn in_part<T>(
+    part: &'static str,
+    result: Result<T, CborError>,
+) -> Result<T, FrameError> {
     result.map_err(|cause| FrameError::Cbor { part, cause })
 }
 
 /// Fills a field that must come once only.
-fn once<T>(part: &'static str, field: &mut Option<T>, value: T) -> Result<(), FrameError> {
+pub(crate) fn once<T>(
+    part: &'static str,
+    field: &mut Option<T>,
+    value: T,
+) -> Result<(), FrameError> {
     match field.replace(value) {
         None => Ok(()),
         Some(_) => Err(FrameError::Shape { part, what: "has a field twice" }),
     }
 }
 
-struct Header {
-    op: i64,
-    kind: Option<String>,
+/// The first object of a frame.
+pub(crate) struct Header<'a> {
+    pub(crate) op: i64,
+    /// `t`.
+    pub(crate) kind: Option<&'a str>,
 }
 
-impl Header {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, FrameError> {
+impl<'a> Header<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, FrameError> {
         const PART: &str = "header";
         let (mut op, mut kind) = (None, None);
         for _ in 0..in_part(PART, reader.container(major::MAP))? {
             match in_part(PART, reader.text())? {
                 "op" => once(PART, &mut op, in_part(PART, reader.integer())?)?,
-                "t" => once(PART, &mut kind, in_part(PART, reader.text())?.to_owned())?,
+                "t" => once(PART, &mut kind, in_part(PART, reader.text())?)?,
                 _ => drop(in_part(PART, reader.skip())?),
             }
         }
@@ -214,7 +229,7 @@ impl Body {
 }
 
 /// Enough of a text for people to know what is meant; it goes into logs and answers.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).collect()
 }
 
