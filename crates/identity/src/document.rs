@@ -1,4 +1,4 @@
-//! What a DID document says about a labeler. Pure; who fetched it is the resolver's business.
+//! What a DID document says about a labeler, and about the account it is. Pure; who fetched it is the resolver's business.
 //!
 //! Documents in the wild carry null arrays, endpoints that are objects and entries without
 //! an id. So each entry is read for itself, and an odd one never spoils the others: it just
@@ -12,9 +12,22 @@ use serde_json::Value;
 use url::{Host, Url};
 use verify::Key;
 
-const SERVICE: &str = "atproto_labeler";
-const SERVICE_TYPE: &str = "AtprotoLabeler";
-const KEY: &str = "atproto_label";
+/// A service that we look for: its id without `#`, its type, and what we call it.
+struct Service {
+    id: &'static str,
+    kind: &'static str,
+    name: &'static str,
+}
+
+const LABELER: Service =
+    Service { id: "atproto_labeler", kind: "AtprotoLabeler", name: "the labeler" };
+const PDS: Service =
+    Service { id: "atproto_pds", kind: "AtprotoPersonalDataServer", name: "the PDS" };
+
+/// The keys that we look for: id without `#`, and what we call it.
+const LABEL_KEY: (&str, &str) = ("atproto_label", "the label key");
+const SIGNING_KEY: (&str, &str) = ("atproto", "the signing key");
+
 /// PLC allows 512 characters; a did:web host may write more, but nobody has a use for it.
 const MAX_ENDPOINT: usize = 2_048;
 /// How much of a strange value goes into a message.
@@ -31,6 +44,10 @@ pub struct Resolved {
     pub service: Found<Url>,
     /// The key that labels are signed with (`#atproto_label`; never another one).
     pub label_key: Found<Key>,
+    /// Where the account's repository is (`#atproto_pds`), in the form of `service`.
+    pub pds: Found<Url>,
+    /// The key that the account's repository is signed with (`#atproto`).
+    pub signing_key: Found<Key>,
 }
 
 /// Something that a document may hold.
@@ -78,12 +95,20 @@ impl Resolved {
             Some(id) => return Err(format!("the document is about {:?}", excerpt(id))),
             None => return Err("the document has no id".into()),
         }
-        let service = entry(&document, "service", did, SERVICE);
-        let method = entry(&document, "verificationMethod", did, KEY);
+        let endpoint = |wanted: &Service| {
+            let entry = entry(&document, "service", did, wanted.id);
+            entry.map_or(Found::Absent, |entry| endpoint(entry, wanted, hosts).into())
+        };
+        let key = |(id, name)| {
+            let entry = entry(&document, "verificationMethod", did, id);
+            entry.map_or(Found::Absent, |entry| key(entry, name).into())
+        };
         Ok(Self {
             claimed_handle: claimed_handle(&document),
-            service: service.map_or(Found::Absent, |entry| endpoint(entry, hosts).into()),
-            label_key: method.map_or(Found::Absent, |entry| key(entry).into()),
+            service: endpoint(&LABELER),
+            label_key: key(LABEL_KEY),
+            pds: endpoint(&PDS),
+            signing_key: key(SIGNING_KEY),
             document,
         })
     }
@@ -110,22 +135,23 @@ fn claimed_handle(document: &Value) -> Option<String> {
     names.filter_map(handle).next()
 }
 
-fn endpoint(entry: &Value, hosts: Hosts) -> Result<Url, String> {
+fn endpoint(entry: &Value, wanted: &Service, hosts: Hosts) -> Result<Url, String> {
+    let name = wanted.name;
     match entry.get("type").and_then(Value::as_str) {
-        Some(SERVICE_TYPE) => {}
-        Some(kind) => return Err(format!("the labeler service has type {:?}", excerpt(kind))),
-        None => return Err("the labeler service has no type".into()),
+        Some(kind) if kind == wanted.kind => {}
+        Some(kind) => return Err(format!("{name} service has type {:?}", excerpt(kind))),
+        None => return Err(format!("{name} service has no type")),
     }
     match entry.get("serviceEndpoint") {
-        Some(Value::String(text)) => endpoint_url(text, hosts),
-        Some(_) => Err("the labeler service has an endpoint that is not a string".into()),
-        None => Err("the labeler service has no endpoint".into()),
+        Some(Value::String(text)) => endpoint_url(text, name, hosts),
+        Some(_) => Err(format!("{name} service has an endpoint that is not a string")),
+        None => Err(format!("{name} service has no endpoint")),
     }
 }
 
 /// Scheme, host, optional port, at most a slash after it (atproto DID spec, "Service").
-fn endpoint_url(text: &str, hosts: Hosts) -> Result<Url, String> {
-    let refuse = |why: &str| Err(format!("the labeler endpoint {:?} {why}", excerpt(text)));
+fn endpoint_url(text: &str, name: &str, hosts: Hosts) -> Result<Url, String> {
+    let refuse = |why: &str| Err(format!("{name} endpoint {:?} {why}", excerpt(text)));
     if text.len() > MAX_ENDPOINT {
         return refuse("is too long");
     }
@@ -156,14 +182,14 @@ fn is_reserved(host: Option<Host<&str>>) -> bool {
     }
 }
 
-fn key(entry: &Value) -> Result<Key, String> {
+fn key(entry: &Value, name: &str) -> Result<Key, String> {
     let text = |field: &str| match entry.get(field) {
         Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(format!("the label key has a {field} that is not a string")),
-        None => Err(format!("the label key has no {field}")),
+        Some(_) => Err(format!("{name} has a {field} that is not a string")),
+        None => Err(format!("{name} has no {field}")),
     };
     let (kind, multibase) = (text("type")?, text("publicKeyMultibase")?);
-    Key::from_method(kind, multibase).map_err(|error| format!("the label key: {error}"))
+    Key::from_method(kind, multibase).map_err(|error| format!("{name}: {error}"))
 }
 
 fn excerpt(text: &str) -> String {
@@ -213,6 +239,31 @@ mod tests {
             let found = read(json!({"id": DID, "verificationMethod": [method(id, MULTIKEY)]}));
             assert_eq!(found.label_key.present().map(Key::did_key), None, "{id} was taken");
         }
+    }
+
+    #[test]
+    fn the_account_has_its_own_key_and_server() {
+        let mut document = service(json!("https://mod.example"));
+        let other = "zQ3shULQPBZrbHpyf48oS68ZudUDQNdtWrhV8dafhaTFFUeGP";
+        document["verificationMethod"] =
+            json!([method("#atproto_label", MULTIKEY), method("#atproto", other)]);
+        let pds = json!({"id": format!("{DID}#atproto_pds"), "type": "AtprotoPersonalDataServer",
+            "serviceEndpoint": "https://pds.example"});
+        document["service"].as_array_mut().unwrap().push(pds);
+        let found = read(document.clone());
+        let key = found.signing_key.present().unwrap().did_key();
+        assert_eq!(key, format!("did:key:{other}"));
+        assert_ne!(found.label_key.present().unwrap().did_key(), key);
+        assert_eq!(found.pds.present().unwrap().as_str(), "https://pds.example/");
+        assert_eq!(found.service.present().unwrap().as_str(), "https://mod.example/");
+
+        document["service"][1]["type"] = json!("AtprotoLabeler");
+        document["verificationMethod"][1]["type"] = json!("Ed25519VerificationKey2020");
+        let found = read(document);
+        assert!(unusable(&found.pds).starts_with("the PDS service has type"));
+        assert!(unusable(&found.signing_key).starts_with("the signing key: "));
+        let bare = read(json!({"id": DID}));
+        assert_eq!((bare.pds, bare.signing_key), (Found::Absent, Found::Absent));
     }
 
     #[test]
