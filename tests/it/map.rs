@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 /// Crates that decide and never act, and what they therefore cannot have.
-const PURE: &[&str] = &["label", "wire", "verify", "fleet"];
+const PURE: &[&str] = &["label", "wire", "verify", "repo", "fleet"];
 const ACTING: &[&str] = &[
     "axum",
     "hickory-resolver",

@@ -1,9 +1,9 @@
-//! Peers for tests: labelers, a DID directory and a receiver of webhooks that speak the
-//! real protocol, on loopback, inside the test process, with faults to order. Used by
+//! Peers for tests: labelers, a relay with repositories, a DID directory and a receiver of
+//! webhooks that speak the real protocol, on loopback, inside the test process, with faults to order. Used by
 //! tests and benchmarks only.
 //!
 //! Everything is made from seeds: the same seed gives the same key, DID and signatures.
-//! What is encoded and signed here is written without `wire` and `verify`, so that it can
+//! What is encoded and signed here is written without `wire`, `verify` and `repo`, so that it can
 //! serve as their oracle. The servers belong to the value that started them: dropping it
 //! frees the port and ends every task.
 //!
@@ -12,6 +12,7 @@
 pub mod cbor;
 mod cid;
 mod document;
+pub mod firehose;
 pub mod frame;
 mod key;
 mod label;
@@ -20,15 +21,18 @@ pub mod network;
 mod oracle;
 mod plc;
 mod receiver;
+mod relay;
+pub mod repo;
+mod stream;
+mod time;
 
 pub use cid::cid_of;
 pub use document::{Document, plc_did};
 pub use key::{Curve, SigningKey};
 pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
-pub use labeler::{
-    Backlog, Cursors, Deed, Ending, FakeLabeler, Faults, Numbering, Page, Refusal, Rule, Upgrade,
-    When,
-};
+pub use labeler::{Backlog, FakeLabeler, Numbering};
 pub use oracle::{bytes_of, verifies};
 pub use plc::{Answer, ExportAsked, Operation, Plc, Trouble};
 pub use receiver::{Post, Receiver, Reply};
+pub use relay::{FakeRelay, ListAsked, RecordAsked};
+pub use stream::{Cursors, Deed, Ending, Faults, Page, Refusal, Rule, Upgrade, When};

@@ -4,6 +4,7 @@
 //! more than the copy: the peers of a benchmark should not use up its processors.
 
 use crate::label::{LabelSpec, SignedLabel};
+use crate::stream::{BINARY, Message, message_into, payload};
 use crate::{SigningKey, frame};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -11,13 +12,6 @@ use std::num::NonZero;
 
 /// Labels per batch of [`SigningKey::sign_many`]: the inversion is shared well enough.
 const TOGETHER: usize = 500;
-
-/// One websocket message of the stream, and where it stands.
-#[derive(Debug, Clone)]
-pub(super) struct Message {
-    pub(super) seq: i64,
-    pub(super) wire: Bytes,
-}
 
 /// How a backlog is numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,47 +129,6 @@ fn sign_batch(
     let signatures = key.sign_many(&digests);
     let parts = prepared.into_iter().zip(signatures);
     parts.map(|((spec, message), sig)| spec.finish(message, sig, key)).collect()
-}
-
-/// Websocket opcodes (RFC 6455, section 5.2).
-pub(super) const TEXT: u8 = 1;
-pub(super) const BINARY: u8 = 2;
-pub(super) const CLOSE: u8 = 8;
-pub(super) const PING: u8 = 9;
-pub(super) const PONG: u8 = 10;
-
-/// One unmasked websocket message in one frame.
-pub(super) fn message(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 10);
-    message_into(&mut out, opcode, payload);
-    out
-}
-
-fn message_into(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
-    out.push(0x80 | opcode);
-    let length = payload.len() as u64;
-    match length {
-        0..=125 => out.push(length as u8),
-        126..=0xffff => {
-            out.push(126);
-            out.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend(length.to_be_bytes());
-        }
-    }
-    out.extend_from_slice(payload);
-}
-
-/// The payload of a message that [`message`] made.
-fn payload(wire: &Bytes) -> Bytes {
-    let head = match wire.get(1) {
-        Some(126) => 4,
-        Some(127) => 10,
-        _ => 2,
-    };
-    wire.slice(head..)
 }
 
 #[cfg(test)]

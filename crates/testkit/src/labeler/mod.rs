@@ -6,51 +6,24 @@
 //! number counts as none. It sends no pings and answers those it gets. Beside its stream it
 //! answers `queryLabels` from what it said, and what a test puts at other paths.
 
-mod faults;
-mod http;
-mod link;
 mod log;
 mod pages;
-mod server;
-mod shared;
 
-pub use faults::{Cursors, Deed, Ending, Faults, Refusal, Rule, When};
 pub use log::{Backlog, Numbering};
-pub use pages::Page;
 
+use crate::stream::{Ending, Faults, Page, Server, Shared, Upgrade};
 use crate::{Document, LabelSpec, Plc, SignedLabel, SigningKey, frame};
-use server::Server;
-use shared::Shared;
+use pages::Own;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-/// How long the `wait_…` functions wait before they fail the test.
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// One request for the stream.
-#[derive(Debug, Clone)]
-pub struct Upgrade {
-    /// When it was answered.
-    pub at: Instant,
-    /// The parameter `cursor` as it was written.
-    pub cursor: Option<String>,
-    /// 101, or the status it was refused with.
-    pub status: u16,
-    /// Its headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// Frames of the log sent on it so far.
-    pub frames: u64,
-    /// Pings heard on it so far.
-    pub pings: u64,
-    /// When it ended, however it did.
-    pub ended: Option<Instant>,
-}
+const METHOD: &str = "/xrpc/com.atproto.label.subscribeLabels";
 
 /// A fake labeler. Dropping it frees the port and cuts every connection.
 #[derive(Debug)]
 pub struct FakeLabeler {
     did: String,
+    own: Arc<Own>,
     shared: Arc<Shared>,
     server: Server,
 }
@@ -97,9 +70,10 @@ impl FakeLabeler {
         let address = listener.local_addr().expect("a bound port");
         let web = || format!("did:web:localhost%3A{}", address.port());
         let did = did.map_or_else(web, str::to_owned);
-        let shared = Arc::new(Shared::new(key));
+        let own = Arc::new(Own::new(key));
+        let shared = Arc::new(Shared::new(METHOD, own.clone()));
         let server = Server::start(listener, address, shared.clone());
-        Self { did, shared, server }
+        Self { did, own, shared, server }
     }
 
     /// Its DID.
@@ -117,7 +91,7 @@ impl FakeLabeler {
     /// The key it signs with now.
     #[must_use]
     pub fn key(&self) -> SigningKey {
-        self.shared.lock().key.clone()
+        self.own.lock().key.clone()
     }
 
     /// Puts its present key and address into the directory.
@@ -127,17 +101,17 @@ impl FakeLabeler {
 
     /// What it answers at `/.well-known/did.json`; `None`: 404.
     pub fn serve_document(&self, document: Option<String>) {
-        self.shared.lock().document = document;
+        self.own.lock().document = document;
     }
 
     /// What a path answers; `queryLabels`, unless it is set here, from what was said.
     pub fn serve_page(&self, path: &str, page: Page) {
-        self.shared.lock().pages.insert(path.to_owned(), page);
+        self.own.lock().pages.insert(path.to_owned(), page);
     }
 
     /// Signs with another key from now on. The directory does not hear of it.
     pub fn rotate(&self, key: SigningKey) {
-        self.shared.lock().key = key;
+        self.own.lock().key = key;
     }
 
     /// Signs a label as it would before sending it.
@@ -184,7 +158,7 @@ impl FakeLabeler {
 
     /// Puts a backlog at the end of the log, whatever its numbers. Answers the last `seq`.
     pub fn extend(&self, backlog: &Backlog) -> i64 {
-        self.shared.extend(backlog);
+        self.shared.extend(&backlog.messages, backlog.last());
         self.head()
     }
 
@@ -243,8 +217,7 @@ impl FakeLabeler {
     /// How many streams are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        let state = self.shared.lock();
-        state.upgrades.iter().filter(|up| up.status == 101 && up.ended.is_none()).count()
+        self.shared.open()
     }
 
     /// Waits until there were so many requests for the stream in all.
@@ -253,7 +226,8 @@ impl FakeLabeler {
     ///
     /// When it takes longer than 20 s.
     pub async fn wait_for_upgrades(&self, count: usize) {
-        self.wait_until("upgrades", |labeler| labeler.shared.lock().upgrades.len() >= count).await;
+        let what = format!("{}: fewer than {count} upgrades", self.did);
+        self.shared.wait_until(&what, |shared| shared.lock().upgrades.len() >= count).await;
     }
 
     /// Waits until exactly so many streams are open.
@@ -262,17 +236,7 @@ impl FakeLabeler {
     ///
     /// When it takes longer than 20 s.
     pub async fn wait_for_open(&self, count: usize) {
-        self.wait_until("open streams", |labeler| labeler.open() == count).await;
-    }
-
-    #[expect(clippy::panic, reason = "a test whose peer does not come should stop")]
-    async fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let start = Instant::now();
-        while !holds(self) {
-            if start.elapsed() > LIMIT {
-                panic!("{}: no such number of {what}: {:#?}", self.did, self.upgrades());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let what = format!("{}: not {count} open streams", self.did);
+        self.shared.wait_until(&what, |shared| shared.open() == count).await;
     }
 }

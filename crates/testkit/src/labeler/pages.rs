@@ -1,37 +1,58 @@
 //! What a fake labeler answers beside its stream: `queryLabels` from what it said, and any
 //! page that a test puts there.
 
-use super::http::Request;
-use super::log::Message;
+use crate::SigningKey;
 use crate::frame::LABELS_HEADER;
+use crate::stream::{Message, Page, Pages, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ipld_core::ipld::Ipld;
 use reqwest::Url;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Where the document of a did:web is.
+const DOCUMENT: &str = "/.well-known/did.json";
 /// Where `queryLabels` is.
-pub(super) const QUERY: &str = "/xrpc/com.atproto.label.queryLabels";
+const QUERY: &str = "/xrpc/com.atproto.label.queryLabels";
 
-/// What a path answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// HTTP status.
-    pub status: u16,
-    /// More headers.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: String,
+/// What a labeler has besides its stream.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) key: SigningKey,
+    pub(super) document: Option<String>,
+    pub(super) pages: HashMap<String, Page>,
+}
+
+#[derive(Debug)]
+pub(super) struct Own(Mutex<State>);
+
+impl Own {
+    pub(super) fn new(key: SigningKey) -> Self {
+        Self(Mutex::new(State { key, document: None, pages: HashMap::new() }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages for Own {
+    fn page(&self, request: &Request, log: &[Message]) -> Option<Page> {
+        let state = self.lock();
+        let path = request.path.as_str();
+        let document = state.document.as_ref().filter(|_| path == DOCUMENT);
+        Some(match (state.pages.get(path), document) {
+            (_, Some(document)) => Page::new(200, document.as_str()),
+            (Some(page), None) => page.clone(),
+            (None, None) if path == QUERY => query(log, request),
+            (None, None) => Page::new(404, ""),
+        })
+    }
 }
 
 impl Page {
-    /// A page without headers of its own.
-    #[must_use]
-    pub fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
-    }
-
     /// The record `app.bsky.labeler.service/self` with these values, as a PDS answers it.
     #[must_use]
     pub fn declaration(did: &str, values: &[&str]) -> Self {
@@ -48,7 +69,7 @@ impl Page {
 /// The labels of the log that a query asks for, the way Skyware answers: all of them in one
 /// page, negated ones too, and a cursor that is "0" where there are none. A frame that no
 /// strict reader reads is not in it.
-pub(super) fn query(log: &[Message], request: &Request) -> Page {
+fn query(log: &[Message], request: &Request) -> Page {
     let patterns = patterns(&request.query);
     let mut labels = Vec::new();
     for message in log {

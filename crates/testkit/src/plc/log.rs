@@ -3,7 +3,7 @@
 //! An operation is made from the document that a test gave, since tests think in documents.
 //! It is chained and signed like a real one, with a rotation key that all DIDs share.
 
-use crate::{SigningKey, cid_of};
+use crate::{SigningKey, cid_of, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -86,21 +86,19 @@ impl Log {
         all.into_iter()
     }
 
-    #[expect(clippy::expect_used, reason = "a time that a test made up should be one")]
     fn append(&mut self, did: &str, make: impl FnOnce(Option<String>) -> Value) {
         if !did.starts_with("did:plc:") {
             return;
         }
         let prev = self.newest(did).map(|operation| operation.cid.clone());
         let operation = sign(make(prev));
-        let now = Timestamp::now().as_millisecond();
-        let at = Timestamp::from_millisecond(self.time.unwrap_or(now)).expect("a time");
+        let at = time::at(self.time);
         self.operations.push(Operation {
             did: did.to_owned(),
             cid: cid_of(&encoded(&operation)).to_string(),
             operation,
             nullified: false,
-            created_at: at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            created_at: time::written(at),
             at,
         });
     }

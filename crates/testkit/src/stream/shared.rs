@@ -1,40 +1,74 @@
-//! What the handle of a fake labeler and its connections share: its log, its faults, and
-//! the record of who came.
+//! What the handle of a server and its connections share: its log, its faults, and the
+//! record of who came.
 
-use super::Upgrade;
 use super::faults::{Ending, Faults};
-use super::http::Request;
-use super::log::{self, Backlog, Message};
-use super::pages::{self, Page};
-use crate::SigningKey;
+use super::http::{Page, Request};
+use super::message::{BINARY, Message, message};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long the `wait_…` functions wait before they fail the test.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How often a request that hangs asks again.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// One request for the stream.
+#[derive(Debug, Clone)]
+pub struct Upgrade {
+    /// When it was answered.
+    pub at: Instant,
+    /// The parameter `cursor` as it was written.
+    pub cursor: Option<String>,
+    /// 101, or the status it was refused with.
+    pub status: u16,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Frames of the log sent on it so far.
+    pub frames: u64,
+    /// Pings heard on it so far.
+    pub pings: u64,
+    /// When it ended, however it did.
+    pub ended: Option<Instant>,
+}
+
+/// Answers what is no request for the stream.
+pub(crate) trait Pages: std::fmt::Debug + Send + Sync {
+    /// The answer, given what the stream has sent; `None`: not yet. It is called again until
+    /// there is one.
+    fn page(&self, request: &Request, log: &[Message]) -> Option<Page>;
+    /// Notes that a request came.
+    fn came(&self, _request: &Request) {}
+}
 
 /// What the handle and the connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
+    /// The path of the stream.
+    pub(super) path: &'static str,
+    pages: Arc<dyn Pages>,
     state: Mutex<State>,
     /// Counts changes of the log and the faults, to wake the connections.
     pub(super) moved: watch::Sender<u64>,
     /// Orders all connections to end.
-    pub(super) cut: watch::Sender<Option<Ending>>,
+    pub(crate) cut: watch::Sender<Option<Ending>>,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) key: SigningKey,
-    pub(super) document: Option<String>,
-    pub(super) pages: HashMap<String, Page>,
-    pub(super) messages: Vec<Message>,
-    pub(super) head: i64,
+pub(crate) struct State {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) head: i64,
+    /// The `seq` of the newest message that was forgotten; 0 when none was.
+    pub(crate) forgotten: i64,
+    /// Whether nothing is said about cursors that are too old or in the future.
+    pub(crate) silent: bool,
     faults: Arc<Faults>,
     generation: u64,
     /// How many more upgrades get these faults, if they are limited.
     left: u64,
-    pub(super) upgrades: Vec<Upgrade>,
+    pub(crate) upgrades: Vec<Upgrade>,
 }
 
 /// Which faults concern a connection that was opened under a generation of them.
@@ -44,24 +78,34 @@ pub(super) struct Treatment {
     counted_in: Option<u64>,
 }
 
+/// Where in the log a connection begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// At this message.
+    At(usize),
+    /// At the first, with a word about those that are gone.
+    Outdated,
+    /// Nowhere: its cursor is in the future.
+    Future,
+}
+
 impl Shared {
-    pub(super) fn new(key: SigningKey) -> Self {
+    pub(crate) fn new(path: &'static str, pages: Arc<dyn Pages>) -> Self {
         let state = State {
-            key,
-            document: None,
-            pages: HashMap::new(),
             messages: Vec::new(),
             head: 0,
+            forgotten: 0,
+            silent: false,
             faults: Arc::default(),
             generation: 0,
             left: 0,
             upgrades: Vec::new(),
         };
         let (moved, cut) = (watch::Sender::new(0), watch::Sender::new(None));
-        Self { state: Mutex::new(state), moved, cut }
+        Self { path, pages, state: Mutex::new(state), moved, cut }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,29 +113,27 @@ impl Shared {
         self.moved.send_modify(|moves| *moves += 1);
     }
 
-    pub(super) fn document(&self) -> Option<String> {
-        self.lock().document.clone()
-    }
-
-    /// What a path answers that is neither the stream nor the document.
-    pub(super) fn page(&self, path: &str, request: &Request) -> Page {
-        let state = self.lock();
-        match state.pages.get(path) {
-            Some(page) => page.clone(),
-            None if path == pages::QUERY => pages::query(&state.messages, request),
-            None => Page::new(404, ""),
+    /// The answer to what is no request for the stream.
+    pub(super) async fn page(&self, request: &Request) -> Page {
+        self.pages.came(request);
+        loop {
+            let page = self.pages.page(request, &self.lock().messages);
+            if let Some(page) = page {
+                return page;
+            }
+            tokio::time::sleep(GLANCE).await;
         }
     }
 
-    pub(super) fn head(&self) -> i64 {
+    pub(crate) fn head(&self) -> i64 {
         self.lock().head
     }
 
-    pub(super) fn append(&self, make: impl FnOnce(i64) -> Vec<u8>) -> i64 {
+    pub(crate) fn append(&self, make: impl FnOnce(i64) -> Vec<u8>) -> i64 {
         let seq = {
             let mut state = self.lock();
             let seq = state.head + 1;
-            let wire = Bytes::from(log::message(log::BINARY, &make(seq)));
+            let wire = Bytes::from(message(BINARY, &make(seq)));
             state.messages.push(Message { seq, wire });
             state.head = seq;
             seq
@@ -100,34 +142,54 @@ impl Shared {
         seq
     }
 
-    pub(super) fn insert(&self, seq: i64, payload: &[u8]) {
+    pub(crate) fn insert(&self, seq: i64, payload: &[u8]) {
         {
             let mut state = self.lock();
-            let wire = Bytes::from(log::message(log::BINARY, payload));
+            let wire = Bytes::from(message(BINARY, payload));
             state.messages.push(Message { seq, wire });
             state.head = state.head.max(seq);
         }
         self.wake();
     }
 
-    pub(super) fn extend(&self, backlog: &Backlog) {
+    pub(crate) fn extend(&self, messages: &[Message], last: i64) {
         {
             let mut state = self.lock();
-            state.messages.extend_from_slice(&backlog.messages);
-            state.head = state.head.max(backlog.last());
+            state.messages.extend_from_slice(messages);
+            state.head = state.head.max(last);
         }
         self.wake();
     }
 
-    /// Index of the first message above the cursor; without one, of the next to come.
-    /// `None`: the cursor is in the future.
-    pub(super) fn start(&self, cursor: Option<i64>) -> Option<usize> {
+    /// At the first message above the cursor; without one, at the next to come.
+    pub(super) fn start(&self, cursor: Option<i64>) -> Start {
         let state = self.lock();
-        if cursor.is_some_and(|cursor| cursor > state.head) {
-            return None;
+        match cursor {
+            Some(cursor) if cursor > state.head && !state.silent => Start::Future,
+            Some(cursor) if cursor < state.forgotten && !state.silent => Start::Outdated,
+            _ => {
+                let above = |cursor| state.messages.iter().position(|message| message.seq > cursor);
+                Start::At(cursor.and_then(above).unwrap_or(state.messages.len()))
+            }
         }
-        let above = |cursor| state.messages.iter().position(|message| message.seq > cursor);
-        Some(cursor.and_then(above).unwrap_or(state.messages.len()))
+    }
+
+    /// How many streams are open.
+    pub(crate) fn open(&self) -> usize {
+        let state = self.lock();
+        state.upgrades.iter().filter(|up| up.status == 101 && up.ended.is_none()).count()
+    }
+
+    /// Waits until something holds; fails the test when it takes longer than 20 s.
+    #[expect(clippy::panic, reason = "a test whose peer does not come should stop")]
+    pub(crate) async fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !holds(self) {
+            if start.elapsed() > LIMIT {
+                panic!("{what}: {:#?}", self.lock().upgrades);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub(super) fn seq_at(&self, index: usize) -> Option<i64> {
@@ -149,7 +211,7 @@ impl Shared {
         (out, count)
     }
 
-    pub(super) fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: Faults) {
         {
             let mut state = self.lock();
             state.left = faults.only_first.unwrap_or(0);

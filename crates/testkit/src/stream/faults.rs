@@ -1,8 +1,8 @@
-//! What a fake labeler does wrong, to order.
+//! What a fake labeler or relay does wrong, to order.
 //!
-//! [`Faults`] are changed while the labeler runs, and its open connections obey at once.
+//! [`Faults`] are changed while the server runs, and its open connections obey at once.
 //! A [`Rule`] says when something happens on a connection and what; it happens once on
-//! each connection. Default is a labeler without fault.
+//! each connection. Default is a server without fault.
 
 use crate::frame;
 use std::time::Duration;
@@ -74,7 +74,7 @@ pub struct Refusal {
     pub body: String,
 }
 
-/// What a labeler makes of the cursor that it is asked for.
+/// What a server makes of the cursor that it is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Cursors {
     /// What it means.
@@ -100,7 +100,7 @@ impl Cursors {
     }
 }
 
-/// What a fake labeler does wrong.
+/// What a fake labeler or relay does wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Answers upgrades like this.
@@ -120,7 +120,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// A labeler without fault.
+    /// A server without fault.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -153,6 +153,12 @@ impl Faults {
     #[must_use]
     pub fn stall_after(frames: u64) -> Self {
         Self::rule(When::Frames(frames), vec![Deed::Stall])
+    }
+
+    /// Upgrades, and then does nothing at all: no frames, no pongs.
+    #[must_use]
+    pub fn zombie() -> Self {
+        Self { ignore_pings: true, ..Self::stall_after(0) }
     }
 
     /// Sends so many frames on each connection, then half of one.

@@ -1,4 +1,4 @@
-//! The port of a fake labeler, and the tasks behind it.
+//! The port of a server, and the tasks behind it.
 
 use super::link;
 use super::shared::Shared;
@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A listening port. Dropping it closes the port and aborts every connection.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     accepting: Option<JoinHandle<()>>,
     stop: tokio::sync::watch::Sender<bool>,
@@ -27,18 +27,18 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub(super) fn start(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) -> Self {
+    pub(crate) fn start(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) -> Self {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let accepting = tokio::spawn(accept(listener, shared, stopped));
         Self { address, accepting: Some(accepting), stop }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Closes the port, then waits a moment for the connections to end as they were told.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.stop.send_replace(true);
         if let Some(accepting) = self.accepting.take() {
             let _ended = accepting.await;
@@ -46,7 +46,7 @@ impl Server {
     }
 
     #[expect(clippy::expect_used, reason = "a test without its peers should stop")]
-    pub(super) async fn resume(&mut self, shared: Arc<Shared>) {
+    pub(crate) async fn resume(&mut self, shared: Arc<Shared>) {
         if self.accepting.is_none() {
             let listener = TcpListener::bind(self.address).await.expect("the same port again");
             *self = Self::start(listener, self.address, shared);

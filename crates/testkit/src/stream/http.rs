@@ -1,4 +1,4 @@
-//! As much HTTP/1.1 as a labeler needs: one request, then an answer or an upgrade.
+//! As much HTTP/1.1 as a stream needs: one request, then an answer or an upgrade.
 
 use bytes::BytesMut;
 use std::time::Duration;
@@ -13,9 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The head of a request.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) path: String,
-    pub(super) query: String,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) query: String,
     pub(super) headers: Vec<(String, String)>,
     /// What came after the head already.
     pub(super) rest: BytesMut,
@@ -57,7 +57,7 @@ impl Request {
     }
 
     /// The value of a query parameter, as it was written.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(present, _)| *present == name).map(|(_, value)| value).next()
     }
@@ -74,18 +74,40 @@ impl Request {
     }
 }
 
-/// Writes an answer and ends the connection.
-pub(super) async fn answer(
-    stream: &mut TcpStream,
-    status: u16,
-    headers: &[(String, String)],
-    body: &str,
-) -> std::io::Result<()> {
-    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let text = format!(
-        "HTTP/1.1 {status} \r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n{body}",
-        body.len()
-    );
-    stream.write_all(text.as_bytes()).await?;
-    stream.shutdown().await
+/// What a path answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// More headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Page {
+    /// A page without headers of its own.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes the answer and ends the connection.
+    pub(super) async fn write(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+        let (status, length) = (self.status, self.body.len());
+        let mut head =
+            format!("HTTP/1.1 {status} \r\ncontent-length: {length}\r\nconnection: close\r\n");
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(&[head.as_bytes(), b"\r\n", &self.body].concat()).await?;
+        stream.shutdown().await
+    }
 }

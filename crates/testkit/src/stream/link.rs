@@ -1,12 +1,12 @@
-//! One connection of a fake labeler, from the accept to its end.
+//! One connection, from the accept to its end.
 //!
 //! Reading and writing run side by side in one task, so that a client which does not read
 //! still gets its connection cut when the test says so.
 
 use super::faults::{Deed, Ending, When};
-use super::http::{self, Request};
-use super::log::{BINARY, CLOSE, PING, PONG, TEXT, message};
-use super::shared::{Shared, Treatment};
+use super::http::{Page, Request};
+use super::message::{BINARY, CLOSE, PING, PONG, TEXT, message};
+use super::shared::{Shared, Start, Treatment};
 use crate::frame;
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -37,16 +37,10 @@ pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
     let _small_frames_leave_at_once = stream.set_nodelay(true);
     let cut = shared.cut.subscribe();
     let Some(request) = Request::read(&mut stream).await else { return };
-    let _ended = match request.path.as_str() {
-        "/xrpc/com.atproto.label.subscribeLabels" => subscribe(shared, stream, request, cut).await,
-        "/.well-known/did.json" => match shared.document() {
-            Some(document) => http::answer(&mut stream, 200, &[], &document).await,
-            None => http::answer(&mut stream, 404, &[], "").await,
-        },
-        path => {
-            let page = shared.page(path, &request);
-            http::answer(&mut stream, page.status, &page.headers, &page.body).await
-        }
+    let _ended = if request.path == shared.path {
+        subscribe(shared, stream, request, cut).await
+    } else {
+        shared.page(&request).await.write(&mut stream).await
     };
 }
 
@@ -57,7 +51,7 @@ async fn subscribe(
     cut: watch::Receiver<Option<Ending>>,
 ) -> io::Result<()> {
     let Some(upgrade) = request.upgrade() else {
-        return http::answer(&mut stream, 404, &[], "").await;
+        return Page::new(404, "").write(&mut stream).await;
     };
     let treatment = shared.admit();
     let faults = shared.treat(&treatment);
@@ -66,7 +60,9 @@ async fn subscribe(
     }
     if let Some(refusal) = &faults.refusal {
         shared.note_upgrade(&request, refusal.status);
-        return http::answer(&mut stream, refusal.status, &refusal.headers, &refusal.body).await;
+        let headers = refusal.headers.clone();
+        let page = Page { headers, ..Page::new(refusal.status, refusal.body.as_str()) };
+        return page.write(&mut stream).await;
     }
     // Before it shows as open: who waits for that and then speaks is heard on it.
     let cursor = request.parameter("cursor").and_then(|text| text.parse().ok());
@@ -185,7 +181,7 @@ fn take_message(buffer: &mut BytesMut) -> io::Result<Option<(u8, Vec<u8>)>> {
     Ok(Some((first & 0x0f, payload)))
 }
 
-/// The labeler's half: the log, and what the faults make of it.
+/// The server's half: the log, and what the faults make of it.
 struct Writer {
     shared: Arc<Shared>,
     half: OwnedWriteHalf,
@@ -217,13 +213,20 @@ impl Writer {
     }
 
     /// Writes until the connection is to end, and says how.
-    async fn run(&mut self, start: Option<usize>) -> io::Result<Ending> {
-        let Some(start) = start else {
-            let error = frame::error("FutureCursor", Some("Cursor in the future."));
-            self.half.write_all(&message(BINARY, &error)).await?;
-            return Ok(Ending::Close(1008));
+    async fn run(&mut self, start: Start) -> io::Result<Ending> {
+        self.next = match start {
+            Start::At(index) => index,
+            Start::Outdated => {
+                let info = frame::info("OutdatedCursor", Some("Requested cursor exceeded limit."));
+                self.half.write_all(&message(BINARY, &info)).await?;
+                0
+            }
+            Start::Future => {
+                let error = frame::error("FutureCursor", Some("Cursor in the future."));
+                self.half.write_all(&message(BINARY, &error)).await?;
+                return Ok(Ending::Close(1008));
+            }
         };
-        self.next = start;
         loop {
             self.moved.mark_unchanged();
             if let Ok(heard) = self.heard.try_recv() {
