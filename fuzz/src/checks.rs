@@ -10,11 +10,12 @@ use label::{
     Did, Epoch, Event, EventId, Hosts, Label, LabelEvent, Millis, Parts, RejectedEvent, Seq,
     Verdict,
 };
+use repo::{ProofError, Proven, Statement};
 use serde_json::Value;
 use std::sync::LazyLock;
 use testkit::SigningKey;
 use verify::{Judged, Key};
-use wire::{Claim, Frame, RawLabel};
+use wire::{Claim, Frame, Happening, LABELER_PATH, RawLabel, RepoFrame};
 
 /// The labeler in whose name the corpus speaks.
 static LABELER: LazyLock<Did> =
@@ -71,6 +72,47 @@ pub fn label(bytes: &[u8]) {
     }
 }
 
+/// Any frame of a relay ends in an answer. What it says of a labeler is fit to be proven, and
+/// what is proven is what was said.
+pub fn firehose(bytes: &[u8]) {
+    let frame = bytes.to_vec().into();
+    let Ok(RepoFrame::Event(event)) = wire::read_firehose(&frame) else { return };
+    assert!(Seq::new(event.seq.get()).is_some(), "an event got by with number {}", event.seq);
+    let Happening::Commit(Some(op)) = event.what else { return };
+    assert!(op.blocks.len() <= bytes.len(), "blocks that were not in the frame");
+    assert_eq!(op.cid.is_none(), op.action == wire::Action::Delete);
+    let said = Statement::about(&op.did, LABELER_PATH)
+        .in_commit(&op.commit, &op.rev)
+        .with(op.cid.as_ref());
+    for (_, public) in KEYS.iter() {
+        if let Some(proven) = is_proven_or_not(&op.blocks, &said, public) {
+            assert_eq!((proven.rev, proven.cid), (op.rev.clone(), op.cid));
+        }
+    }
+}
+
+/// Any blocks prove something or do not. The same blocks prove no other thing.
+pub fn proof(bytes: &[u8]) {
+    let _shown = repo::record_json(bytes);
+    let question = Statement::about(&LABELER, LABELER_PATH);
+    for (_, public) in KEYS.iter() {
+        let Some(proven) = is_proven_or_not(bytes, &question, public) else { continue };
+        let again = question.with(proven.cid.as_ref());
+        assert_eq!(repo::prove(bytes, &again, public), Ok(proven.clone()));
+        let denied = if proven.cid.is_some() { None } else { Some(testkit::cid_of(b"")) };
+        let answer = repo::prove(bytes, &question.with(denied.as_ref()), public);
+        assert!(matches!(answer, Err(ProofError::NotInTree | ProofError::StillInTree(_))));
+    }
+}
+
+/// What a CAR proves. A record that is handed out is the one that its CID names.
+fn is_proven_or_not(car: &[u8], said: &Statement<'_>, key: &Key) -> Option<Proven> {
+    let proven = repo::prove(car, said, key).ok()?;
+    assert_eq!(proven.record.as_deref().map(testkit::cid_of), proven.cid);
+    let _shown = proven.record.as_deref().map(repo::record_json);
+    Some(proven)
+}
+
 /// Any JSON is read as a DID document, and what is found in it is fit for use.
 pub fn document(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
@@ -79,10 +121,10 @@ pub fn document(bytes: &[u8]) {
     for hosts in [Hosts::Public, Hosts::Private] {
         let Ok(found) = Resolved::read(did, document.clone(), hosts) else { continue };
         assert_eq!(found.document, document, "the document was changed");
-        if let Found::Present(url) = &found.service {
+        for url in [&found.service, &found.pds].into_iter().filter_map(Found::present) {
             is_fit_for_a_call(url.as_str(), hosts);
         }
-        if let Found::Present(key) = &found.label_key {
+        for key in [&found.label_key, &found.signing_key].into_iter().filter_map(Found::present) {
             let again = Key::from_did_key(&key.did_key()).map(|key| key.did_key());
             assert_eq!(again.ok(), Some(key.did_key()));
         }

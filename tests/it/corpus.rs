@@ -46,3 +46,13 @@ fn every_document_of_the_corpus_passes() {
 fn every_message_of_the_corpus_passes() {
     replay("channel", checks::channel);
 }
+
+#[test]
+fn every_frame_of_a_relay_in_the_corpus_passes() {
+    replay("firehose", checks::firehose);
+}
+
+#[test]
+fn every_proof_of_the_corpus_passes() {
+    replay("proof", checks::proof);
+}

@@ -5,16 +5,25 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::cbor::Item;
-use testkit::{Document, LabelSpec, Sig, SigningKey, Spelling, frame};
+use testkit::repo::{self, Account, Commit, Forgery, LABELER_PATH, Spoil, Write};
+use testkit::{Document, LabelSpec, Sig, SigningKey, Spelling, firehose, frame};
 
 const CID: &str = "bafyreiclp443lavogvhj3d2ob2cxbfuscni2k5jk7bebjzg7khl3esabwq";
+
+const TIME: &str = "2024-10-01T00:00:00.000Z";
 
 type Seeds = Vec<(&'static str, Vec<u8>)>;
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let targets =
-        [("frame", frames()), ("label", labels()), ("document", documents()), ("channel", says())];
+    let targets = [
+        ("frame", frames()),
+        ("label", labels()),
+        ("document", documents()),
+        ("channel", says()),
+        ("firehose", events()),
+        ("proof", proofs()),
+    ];
     for (target, seeds) in targets {
         let folder = corpus.join(target);
         std::fs::create_dir_all(&folder)?;
@@ -141,6 +150,7 @@ fn documents() -> Seeds {
         ("lists-null", json!({"id": did, "alsoKnownAs": null, "service": null})),
         ("other-id", json!({"id": "did:plc:other"})),
         ("id-number", json!({"id": 5})),
+        ("account", Document::account(&did, &p256, "https://pds.example").json()),
         ("bare", Document::new(&did).json()),
         ("list", json!([])),
     ];
@@ -174,5 +184,98 @@ fn says() -> Seeds {
     let mut seeds: Seeds =
         texts.into_iter().map(|(name, text)| (name, text.as_bytes().to_vec())).collect();
     seeds.push(("not-utf8", b"{\"type\":\"\xff\"}".to_vec()));
+    seeds
+}
+
+/// A repository; with posts, one whose tree has some levels.
+fn account(posts: u64) -> Account {
+    Account::new(&labeler(), SigningKey::k256(1)).with_posts(posts)
+}
+
+/// Commits about the declaration, good ones and one of each forgery.
+fn commits() -> Vec<(&'static str, Commit)> {
+    let mut changing = account(0);
+    let mut p256 = Account::new(&labeler(), SigningKey::p256(1)).with_posts(3);
+    let mut commits = vec![
+        ("create", changing.declare(&["spam"])),
+        ("update", changing.declare(&["spam", "rude"])),
+        ("delete", changing.undeclare()),
+        ("p256", p256.declare(&["spam"])),
+        ("levels", account(40).declare(&["spam"])),
+        ("post", account(3).post("hello")),
+    ];
+    let with_others = [
+        Write::Put("app.bsky.feed.post/x".to_owned(), b"\xa0".to_vec()),
+        Write::Put(LABELER_PATH.to_owned(), repo::declaration(&[])),
+        Write::Delete("app.bsky.feed.post/y".to_owned()),
+    ];
+    commits.push(("several-ops", account(3).write(&with_others)));
+    let forgeries = Forgery::ALL.into_iter().map(|forgery| {
+        let posts = if matches!(forgery, Forgery::Tree(_)) { 100 } else { 3 };
+        (name(forgery), account(posts).forge(forgery))
+    });
+    commits.extend(forgeries);
+    commits
+}
+
+const fn name(forgery: Forgery) -> &'static str {
+    match forgery {
+        Forgery::WrongSignature => "signature-wrong",
+        Forgery::HighS => "signature-high-s",
+        Forgery::NotInTree => "not-in-tree",
+        Forgery::SwappedRecord => "record-swapped",
+        Forgery::WrongHash => "hash-wrong",
+        Forgery::OtherDid => "did-other",
+        Forgery::OtherRev => "rev-other",
+        Forgery::OtherCommit => "commit-other",
+        Forgery::MissingRecord => "record-missing",
+        Forgery::MissingNode => "node-missing",
+        Forgery::MissingCommit => "commit-missing",
+        Forgery::Cut => "car-cut",
+        Forgery::NoCar => "car-none",
+        Forgery::Tree(Spoil::Nothing | Spoil::Order) => "keys-unordered",
+        Forgery::Tree(Spoil::Prefix) => "keys-repeated",
+        Forgery::Tree(Spoil::Height) => "keys-flat",
+        Forgery::Tree(Spoil::Field) => "node-field",
+        Forgery::StillThere => "still-there",
+    }
+}
+
+fn events() -> Seeds {
+    let did = labeler();
+    let identity = firehose::identity(1, TIME, &did);
+    let of = |kind: &str, fields: &[(&str, Item)]| firehose::event(kind, 5, TIME, fields);
+    let mut seeds: Seeds =
+        commits().into_iter().map(|(name, commit)| (name, commit.frame(9, TIME))).collect();
+    seeds.extend([
+        ("identity", identity.clone()),
+        ("identity-no-did", firehose::identity(2, "never", "x")),
+        ("identity-seq-zero", firehose::identity(0, TIME, &did)),
+        ("account", firehose::account(3, TIME, &did, false, Some("takendown"))),
+        ("account-odd", of("#account", &[("did", did.as_str().into()), ("active", Item::Null)])),
+        ("sync", firehose::sync(4, TIME, &did, &account(0).rev(), account(0).head())),
+        ("tombstone", of("#tombstone", &[("did", did.as_str().into())])),
+        ("t-long", of("com.atproto.sync.subscribeRepos#identity", &[("did", did.into())])),
+        ("ops-odd", of("#commit", &[("ops", Item::List(vec![Item::Null, Item::Map(Vec::new())]))])),
+        ("info", frame::info("OutdatedCursor", Some("gone"))),
+        ("error", frame::error("ConsumerTooSlow", None)),
+        ("trailing", frame::with_trailing_bytes(&identity)),
+        ("truncated", frame::truncated(&identity)),
+        ("huge-length", frame::with_huge_length()),
+        ("garbage", frame::garbage()),
+        ("empty", Vec::new()),
+    ]);
+    seeds
+}
+
+fn proofs() -> Seeds {
+    let mut seeds: Seeds =
+        commits().into_iter().map(|(name, commit)| (name, commit.car())).collect();
+    seeds.extend([
+        ("absent", account(20).proof(LABELER_PATH)),
+        ("empty-tree", account(0).proof(LABELER_PATH)),
+        ("everything", account(10).export()),
+        ("garbage", frame::garbage()),
+    ]);
     seeds
 }
