@@ -5,7 +5,7 @@ use crate::stages;
 pub(crate) const HELP: &str = "\
 cargo bench --bench line [-- [STAGE…] [--quick] [--rounds N]]
 
-  STAGE       decode, verify, store, scan, deliver, e2e; all of them when none is named
+  STAGE       decode, verify, store, scan, deliver, e2e, firehose; all when none is named
   --quick     a fifth of the labels and three rounds: to see that it runs, not to compare
   --rounds N  rounds that count (5; 3 with --quick)";
 

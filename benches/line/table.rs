@@ -44,7 +44,12 @@ fn number(value: f64, digits: usize) -> String {
 
 /// The column heads.
 pub(crate) fn head() {
-    println!("  {:<42} {:<36} CPU µs a label", "", "labels/s");
+    head_of("labels/s", "CPU µs a label");
+}
+
+/// The column heads where something else than labels is counted.
+pub(crate) fn head_of(rate: &str, cost: &str) {
+    println!("  {:<42} {rate:<36} {cost}", "");
 }
 
 /// Labels per second, and what each costs.

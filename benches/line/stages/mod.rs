@@ -3,6 +3,7 @@
 mod decode;
 mod deliver;
 mod e2e;
+mod firehose;
 mod scan;
 mod store;
 mod verify;
@@ -40,6 +41,7 @@ pub(crate) const ALL: &[Stage] = &[
         what: "fake labelers, the program as a child, a client that acks 100 at a time",
         run: e2e::run,
     },
+    Stage { name: "firehose", what: "events of a relay in memory, one thread", run: firehose::run },
 ];
 
 /// What the asynchronous stages run on: two threads, as the smallest machine has.

@@ -204,6 +204,12 @@ proptest! {
         prop_assert!(prove(cut, &Statement::about(&did, LABELER_PATH), &key).is_err());
     }
 
+}
+
+proptest! {
+    // Each case signs and checks some forty commits.
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
     #[test]
     fn every_record_is_found_and_no_other(
         names in proptest::collection::btree_set("[a-c]{1,3}/[a-f0-9]{1,6}", 0..60),
