@@ -8,6 +8,7 @@
 //! an empty one counts as unset, and a wrong value has to be told in one line that names
 //! where it came from. What a setting does is left to whoever is given it.
 
+mod check;
 mod flags;
 mod given;
 mod run;
@@ -17,6 +18,7 @@ mod tail;
 mod usage;
 mod values;
 
+pub use check::Check;
 pub use run::Run;
 pub use secret::Secret;
 pub use tail::Tail;
@@ -31,6 +33,8 @@ use std::ffi::OsString;
 pub enum Command {
     /// Run the service.
     Run(Box<Run>),
+    /// Examine a labeler.
+    Check(Check),
     /// Print what arrives.
     Tail(Tail),
     /// Print this text (help or version) on standard output and end well.
@@ -57,6 +61,10 @@ pub fn parse(
         }
         Some(("tail", flags)) => {
             Tail::read(&Given::new(table::TAIL, flags, var)).map(Command::Tail)
+        }
+        Some(("check", flags)) => {
+            let subject = flags.get_one::<String>(flags::SUBJECT).map_or("", String::as_str);
+            Check::read(&Given::new(table::CHECK, flags, var), subject).map(Command::Check)
         }
         _ => Err(UsageError::no_command()),
     }

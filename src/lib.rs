@@ -5,6 +5,7 @@
 //! [`Service::bind`], [`Service::run`] and [`Service::address`] are all that `main` and the
 //! tests use.
 
+pub mod check;
 pub mod config;
 pub mod crew;
 mod service;

@@ -1,8 +1,9 @@
 //! labeltap, the program: command line in, exit code out.
 //!
-//! 0: stopped as asked. 1: could not start, or had to stop. 2: the command line is wrong.
+//! 0: stopped as asked, or all is well. 1: could not start, had to stop, or not all is well.
+//! 2: the command line is wrong.
 
-use labeltap::config::{Command, Run, Tail};
+use labeltap::config::{Check, Command, Run, Tail};
 use labeltap::{Service, config};
 use std::future::Future;
 use std::process::ExitCode;
@@ -16,12 +17,13 @@ fn main() -> ExitCode {
         }
         Ok(Command::Run(run)) => start(serve(*run)),
         Ok(Command::Tail(tail)) => start(print_events(tail)),
+        Ok(Command::Check(check)) => start(examine(check)),
         Err(usage) => fail(2, &usage.to_string()),
     }
 }
 
 /// Runs one command to its end.
-fn start(command: impl Future<Output = Result<(), String>>) -> ExitCode {
+fn start(command: impl Future<Output = Result<ExitCode, String>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error.to_string()),
@@ -29,10 +31,7 @@ fn start(command: impl Future<Output = Result<(), String>>) -> ExitCode {
     let ended = runtime.block_on(command);
     // What still blocks (a name look-up, say) is not waited for.
     runtime.shutdown_background();
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => fail(1, &why),
-    }
+    ended.unwrap_or_else(|why| fail(1, &why))
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
@@ -40,7 +39,7 @@ fn fail(code: u8, why: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn serve(run: Run) -> Result<(), String> {
+async fn serve(run: Run) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
     labeltap::log(run.log_level, run.log_format);
     for warning in &run.warnings {
@@ -50,15 +49,21 @@ async fn serve(run: Run) -> Result<(), String> {
     tracing::info!(address = %service.address(), "listening");
     service.run(stop).await.map_err(|ended| ended.to_string())?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn print_events(tail: Tail) -> Result<(), String> {
+async fn print_events(tail: Tail) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
     tokio::select! {
-        () = stop => Ok(()),
-        ended = labeltap::tail::tail(tail) => ended.map_err(|error| error.to_string()),
+        () = stop => {}
+        ended = labeltap::tail::tail(tail) => ended.map_err(|error| error.to_string())?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn examine(check: Check) -> Result<ExitCode, String> {
+    let well = labeltap::check::check(check).await.map_err(|error| error.to_string())?;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Resolves on SIGTERM or SIGINT. Installed before anything else, so that a signal that

@@ -1,7 +1,10 @@
 //! The flags and their help, made from the table.
 
-use super::table::{RUN, Setting, TAIL, Takes};
+use super::table::{CHECK, RUN, Setting, TAIL, Takes};
 use clap::{Arg, ArgAction, Command};
+
+/// The name of the argument that says what to examine.
+pub(super) const SUBJECT: &str = "subject";
 
 /// `labeltap` with its commands.
 pub(super) fn command() -> Command {
@@ -15,6 +18,19 @@ pub(super) fn command() -> Command {
              variables, and of several variables the first that is not empty counts.",
         ))
         .subcommand(subcommand("tail", "Print what arrives, one event per line, and ack it", TAIL))
+        .subcommand(
+            subcommand("check", "Examine a labeler and say what is wrong with it", CHECK)
+                .arg(
+                    Arg::new(SUBJECT)
+                        .value_name("DID|HANDLE|URL")
+                        .required(true)
+                        .help("The labeler: its DID, its handle, or the URL where it serves"),
+                )
+                .after_help(
+                    "Exit code 0: all is well, there may be notes. 1: there is a problem. \
+                     docs/check.md lists every finding.",
+                ),
+        )
 }
 
 fn subcommand(name: &'static str, about: &'static str, settings: &[Setting]) -> Command {

@@ -1,5 +1,5 @@
 //! Every setting, once: its name, where else it is read, what it takes, what it means
-//! (contract section 2). A new setting is a new row here and a line in `run` or `tail`.
+//! (contract section 2). A new setting is a new row here and a line in `run`, `tail` or `check`.
 
 /// One setting.
 #[derive(Debug)]
@@ -175,4 +175,24 @@ pub(super) const TAIL: &[Setting] = &[
     setting!("count" [] Value("N"),
         None, NUMBER,
         "End after so many events"),
+];
+
+/// The settings of `labeltap check`. Those that say what the world looks like are shared
+/// with `run`, variables included.
+pub(super) const CHECK: &[Setting] = &[
+    setting!("json" [] Switch,
+        Some("false"), YES_NO,
+        "Print one JSON object instead of lines"),
+    setting!("plc-url" ["LABELTAP_PLC_URL", "TAP_PLC_URL", "ATP_PLC_HOST"] Value("URL"),
+        Some("https://plc.directory"), "an http:// or https:// URL",
+        "DID PLC directory"),
+    setting!("allow-private-hosts" ["LABELTAP_ALLOW_PRIVATE_HOSTS"] Switch,
+        Some("false"), YES_NO,
+        "Allow private and loopback addresses and plain http, for development"),
+    setting!("sample" [] Value("N"),
+        Some("500"), "a whole number from 1 to 100000",
+        "How many labels are looked at"),
+    setting!("timeout" [] Value("DURATION"),
+        Some("15s"), SPAN,
+        "How long one step may take: a connection, an answer, reading the sample"),
 ];

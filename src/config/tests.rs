@@ -358,9 +358,13 @@ fn a_password_shows_nowhere() {
 #[test]
 fn every_mistake_of_form_is_one_line() {
     for (args, part) in [
-        (vec![], "run, tail"),
+        (vec![], "run, tail, check"),
         (vec!["walk"], "\"walk\""),
-        (vec!["check"], "\"check\""),
+        (vec!["check"], "check: found no labeler"),
+        (vec!["check", "nodots"], "check: found \"nodots\""),
+        (vec!["check", "did:key:z6Mk"], "did:key:z6Mk"),
+        (vec!["check", "a.example.com", "b.example.com"], "b.example.com"),
+        (vec!["check", "a.example.com", "--sample=0"], "--sample"),
         (vec!["--bind", ":1"], "--bind"),
         (vec!["run", "--bnd", ":1"], "--bnd"),
         (vec!["run", "--bnd=x"], "--bind"),
@@ -405,6 +409,8 @@ fn help_names_every_flag_and_variable() {
     }
     assert!(shown(&["--help"]).contains("tail"));
     assert!(shown(&["tail", "-h"]).contains("--no-ack"));
+    assert!(shown(&["--help"]).contains("check"));
+    assert!(shown(&["check", "--help"]).contains("DID|HANDLE|URL"));
     assert_eq!(shown(&["--version"]).trim(), concat!("labeltap ", env!("CARGO_PKG_VERSION")));
 }
 
@@ -444,4 +450,23 @@ fn tail_narrows_what_it_is_sent() {
         let line = tail(&[arg], &[]).unwrap_err().to_string();
         assert!(line.contains(shown), "{arg}: {line}");
     }
+}
+
+#[test]
+fn check_takes_three_kinds_of_names_and_a_few_limits() {
+    let check = |args: &[&str]| match call(args, &[("ATP_PLC_HOST", "http://plc.example")]) {
+        Ok(Command::Check(check)) => check,
+        other => panic!("{other:?}"),
+    };
+    let plain = check(&["check", "@Mod.example.com"]);
+    assert_eq!((plain.subject.to_string().as_str(), plain.sample), ("mod.example.com", 500));
+    assert_eq!(plain.plc_url.as_str(), "http://plc.example/");
+    assert!(!plain.json && !plain.allow_private_hosts);
+    let told = check(&["check", "--json", "--sample", "7", "--timeout=3s", "https://l.example/"]);
+    assert_eq!(told.subject.to_string(), "https://l.example");
+    assert!(told.json);
+    assert_eq!((told.sample, told.timeout), (7, std::time::Duration::from_secs(3)));
+    let local = "did:web:localhost%3A80";
+    assert!(call(&["check", local], &[]).is_err());
+    assert_eq!(check(&["check", local, "--allow-private-hosts"]).subject.to_string(), local);
 }

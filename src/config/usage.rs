@@ -1,5 +1,6 @@
 //! What is wrong with the command line, in one line.
 
+use super::check::SUBJECTS;
 use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
@@ -21,9 +22,9 @@ impl UsageError {
         Self::new(format!("{from}: found {found}, allowed: {allowed}"))
     }
 
-    /// Neither `run` nor `tail`.
+    /// None of `run`, `tail` and `check`.
     pub(super) fn no_command() -> Self {
-        Self::new("no command was given, allowed: run, tail (labeltap --help explains them)")
+        Self::new("no command was given, allowed: run, tail, check (labeltap --help explains them)")
     }
 }
 
@@ -49,8 +50,10 @@ pub(super) fn one_line(error: &Error) -> UsageError {
         }
         ErrorKind::InvalidSubcommand => {
             let found = said(ContextKind::InvalidSubcommand).unwrap_or_default();
-            UsageError::wrong("command", &format!("{found:?}"), "run, tail")
+            UsageError::wrong("command", &format!("{found:?}"), "run, tail, check")
         }
+        // Only `check` has an argument that must be there.
+        ErrorKind::MissingRequiredArgument => UsageError::wrong("check", "no labeler", SUBJECTS),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             UsageError::no_command()
         }
