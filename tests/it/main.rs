@@ -9,6 +9,7 @@
 
 mod behaviours;
 mod channel;
+mod check;
 mod clients;
 mod corpus;
 mod crash;

@@ -11,7 +11,7 @@ use url::Url;
 /// Asks for the last number there is, which is to be refused (event-stream spec,
 /// "Sequence Numbers").
 pub(crate) async fn look(means: Means<'_>, service: &Url) -> Check {
-    let check = Check::new("future cursor");
+    let check = Check::new("future-cursor");
     let cursor = Seq::cursor(MAX_NUMBER).unwrap_or_default();
     let instead = match dial(means, service, cursor).await {
         Err(not) => not.message,

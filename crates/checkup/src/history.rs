@@ -1,9 +1,10 @@
 //! The keys that a DID had before, asked for when something fails under the present one.
 
 use crate::means::Means;
-use label::Did;
+use label::{Did, Millis, syntax::instant};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
-use verify::{Judged, Key, judge};
+use verify::{Judged, Key, KeyTerm, judge, judge_by_old_keys};
 use wire::{Claim, RawLabel, unsigned_cbor};
 
 /// The keys of one labeler.
@@ -11,7 +12,7 @@ pub(crate) struct Keys<'a> {
     means: Means<'a>,
     did: &'a Did,
     present: &'a Key,
-    earlier: OnceCell<Result<Vec<Key>, String>>,
+    earlier: OnceCell<Result<Arc<Vec<KeyTerm>>, String>>,
 }
 
 /// Under which key something holds.
@@ -19,7 +20,7 @@ pub(crate) struct Keys<'a> {
 pub(crate) enum Holds {
     /// The one in the DID document.
     Now,
-    /// One that was there before.
+    /// One that was there when the label says it was made.
     Before,
     /// None of them.
     Never,
@@ -34,29 +35,36 @@ impl<'a> Keys<'a> {
 
     /// A label of the stream.
     pub(crate) async fn of_received(&self, raw: &RawLabel) -> Holds {
-        self.find(|key| matches!(judge(raw, self.did, key), Judged::Label { .. })).await
+        if let Judged::Label { .. } = judge(raw, self.did, self.present) {
+            return Holds::Now;
+        }
+        self.before(|terms| judge_by_old_keys(raw, self.did, terms).is_some()).await
     }
 
     /// A label from elsewhere, with its signature.
     pub(crate) async fn of_claim(&self, claim: &Claim) -> Holds {
         let message = unsigned_cbor(claim);
         let sig = claim.sig.as_deref().unwrap_or_default();
-        self.find(|key| key.holds(&message, sig)).await
-    }
-
-    async fn find(&self, holds: impl Fn(&Key) -> bool) -> Holds {
-        if holds(self.present) {
+        if self.present.holds(&message, sig) {
             return Holds::Now;
         }
-        match self.earlier.get_or_init(|| earlier(self.means, self.did)).await {
-            Ok(keys) if keys.iter().any(holds) => Holds::Before,
+        let said = instant(&claim.cts).map(|micros| Millis(micros.div_euclid(1000)));
+        let holds = |term: &KeyTerm| {
+            said.is_some_and(|said| term.has(said)) && term.key.holds(&message, sig)
+        };
+        self.before(|terms| terms.iter().any(holds)).await
+    }
+
+    async fn before(&self, holds: impl Fn(&[KeyTerm]) -> bool) -> Holds {
+        match self.earlier.get_or_init(|| self.ask()).await {
+            Ok(terms) if holds(terms) => Holds::Before,
             Ok(_) => Holds::Never,
             Err(why) => Holds::Unknown(why.clone()),
         }
     }
-}
 
-/// The label keys that the audit log shows for earlier; none for a did:web, which has none.
-async fn earlier(_means: Means<'_>, _did: &Did) -> Result<Vec<Key>, String> {
-    std::future::ready(Ok(Vec::new())).await
+    async fn ask(&self) -> Result<Arc<Vec<KeyTerm>>, String> {
+        let asked = self.means.resolver.key_history(self.did, Some(self.present)).await;
+        asked.map_err(|error| error.to_string())
+    }
 }

@@ -19,16 +19,16 @@ pub(crate) async fn look(heard: &Heard, did: &Did, key: &Key, keys: &Keys<'_>) -
             Judged::Label { .. } => (Verdict::Verified, String::new()),
             Judged::Refused { verdict, reason } => (verdict, reason),
         };
-        let told = || format!("{} ({reason})", shown(spoken));
+        let told = |reason: &str| format!("{} ({reason})", shown(spoken));
         signed += usize::from(matches!(verdict, Verdict::Verified | Verdict::BadSignature));
         match verdict {
-            Verdict::Malformed => form.add(Code::LabelMalformed, told),
-            Verdict::UnsupportedVersion => form.add(Code::LabelVersion, told),
-            Verdict::ForeignSrc => form.add(Code::LabelForeignSrc, told),
-            Verdict::Unsigned => form.add(Code::LabelUnsigned, told),
+            Verdict::Malformed => form.add(Code::LabelMalformed, || told(&reason)),
+            Verdict::UnsupportedVersion => form.add(Code::LabelVersion, || told(&reason)),
+            Verdict::ForeignSrc => form.add(Code::LabelForeignSrc, || told(&reason)),
+            Verdict::Unsigned => form.add(Code::LabelUnsigned, || told(&reason)),
             Verdict::BadSignature => {
-                if let Some(code) = fault(spoken, key, keys).await {
-                    signatures.add(code, told);
+                if let Some((code, why)) = fault(spoken, key, keys).await {
+                    signatures.add(code, || told(why.as_ref().unwrap_or(&reason)));
                 }
             }
             Verdict::Verified | Verdict::VerifiedOldKey => {}
@@ -43,20 +43,22 @@ pub(crate) async fn look(heard: &Heard, did: &Did, key: &Key, keys: &Keys<'_>) -
 }
 
 /// What is wrong with a signature that does not hold under the present key. `None`: the
-/// document changed between two looks, and all is well.
-async fn fault(spoken: &Spoken, key: &Key, keys: &Keys<'_>) -> Option<Code> {
+/// document changed between two looks, and all is well. With it comes a better reason, if
+/// there is one.
+async fn fault(spoken: &Spoken, key: &Key, keys: &Keys<'_>) -> Option<(Code, Option<String>)> {
     let claim = Claim::read(&spoken.raw).ok()?;
     let sig = claim.sig.as_deref().unwrap_or_default();
-    match key.check(&unsigned_cbor(&claim), sig) {
+    let code = match key.check(&unsigned_cbor(&claim), sig) {
         // Two integers in a sequence: ASN.1 (SEC 1, C.8).
-        Err(SignatureFault::Length(_)) if sig.first() == Some(&0x30) => Some(Code::SignatureDer),
-        Err(SignatureFault::HighS) => Some(Code::SignatureHighS),
-        Err(SignatureFault::Length(_)) => Some(Code::SignatureBad),
+        Err(SignatureFault::Length(_)) if sig.first() == Some(&0x30) => Code::SignatureDer,
+        Err(SignatureFault::HighS) => Code::SignatureHighS,
+        Err(SignatureFault::Length(_)) => Code::SignatureBad,
         Ok(()) | Err(_) => match keys.of_received(&spoken.raw).await {
-            Holds::Now => None,
-            Holds::Before => Some(Code::SignatureOldKey),
-            Holds::Never => Some(Code::SignatureBad),
-            Holds::Unknown(_) => Some(Code::HistoryUnreachable),
+            Holds::Now => return None,
+            Holds::Before => Code::SignatureOldKey,
+            Holds::Never => Code::SignatureBad,
+            Holds::Unknown(why) => return Some((Code::HistoryUnreachable, Some(why))),
         },
-    }
+    };
+    Some((code, None))
 }
