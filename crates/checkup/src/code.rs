@@ -252,13 +252,17 @@ mod tests {
     fn the_document_lists_every_code_as_it_is_and_no_other() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/check.md");
         let page = std::fs::read_to_string(path).unwrap();
-        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let findings = page.split("## Findings").nth(1).unwrap();
+        let rows: Vec<&str> = findings.lines().filter(|line| line.starts_with("| `")).collect();
         let row = |code: &Code| {
             let (name, severity) = (code.as_str(), code.severity().as_str());
             format!("| `{name}` | {severity} | {} | {} |", code.meaning(), code.advice())
         };
         let expected: Vec<String> = Code::ALL.iter().map(row).collect();
-        assert_eq!(rows, expected);
+        for (row, expected) in rows.iter().zip(&expected) {
+            assert_eq!(row, expected);
+        }
+        assert_eq!(rows.len(), expected.len());
     }
 
     #[test]

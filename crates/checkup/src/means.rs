@@ -52,14 +52,15 @@ impl Means<'_> {
         serde_json::from_slice(&fetched.body).ok()
     }
 
-    /// How long a stream may be silent before its first frame.
+    /// How long a stream may be silent before its first frame. A share of the time there is,
+    /// so that silence is told from having no more time.
     pub(crate) fn first(&self) -> Duration {
-        FIRST.min(self.settings.timeout)
+        FIRST.min(self.settings.timeout / 2)
     }
 
     /// How long it may be silent after that.
     pub(crate) fn quiet(&self) -> Duration {
-        QUIET.min(self.settings.timeout)
+        QUIET.min(self.settings.timeout / 4)
     }
 }
 
