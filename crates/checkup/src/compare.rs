@@ -21,8 +21,8 @@ const TOGETHER: usize = 5;
 /// A longer subject is not asked for.
 const LONGEST_URI: usize = 1_000;
 
-/// Compares; `keys` only where the labeler has a key. Also answers whether there is any
-/// label, if the stream had none.
+/// Compares; signatures only where the labeler has a key. The first question is one without
+/// an answer, which shows how an empty list is written.
 pub(crate) async fn look(
     means: Means<'_>,
     service: &Url,

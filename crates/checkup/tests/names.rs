@@ -1,10 +1,6 @@
 //! What takes names of its own: handles, hosts, and hosts whose addresses are nobody's
 //! business. Also labelers that would like to keep us for ever.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on should stop"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use checkup::{Code, Report, Settings, Severity, Subject, check};
 use identity::{Answer, Limits, LookupError, Names, Resolver};
@@ -174,4 +170,14 @@ async fn nobody_keeps_us_for_ever() {
     labeler.serve_page("/xrpc/com.atproto.label.queryLabels", Page::new(200, " ".repeat(5 << 20)));
     let report = examine(&plc, Table::default(), Hosts::Private, labeler.did()).await;
     assert_eq!(problems(&report), [Code::QueryUnavailable]);
+}
+
+#[test]
+fn every_code_is_found_by_a_test() {
+    let story = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/it/check.rs");
+    let tests = [include_str!("names.rs"), &std::fs::read_to_string(story).unwrap()].concat();
+    for code in Code::ALL {
+        let (name, variant) = (format!("\"{}\"", code.as_str()), format!("Code::{code:?}"));
+        assert!(tests.contains(&name) || tests.contains(&variant), "{}", code.as_str());
+    }
 }
