@@ -423,6 +423,9 @@ async fn both_real_labelers_are_well_until_something_is_wrong_with_them() {
             network.post(&path, &json!({ "values": ["spam", "rude"] })).await
         };
         record("publish").await;
+        // The times of creation of a bulk reach back a millisecond for each label; all of them
+        // are to lie in the time of the key.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         network.bulk(&labeler, 200, true).await;
         let rude = json!([{ "uri": labeler.did, "val": "rude" }]);
         network.emit(&labeler, &rude).await;
