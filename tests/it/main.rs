@@ -13,6 +13,7 @@ mod check;
 mod clients;
 mod corpus;
 mod crash;
+mod documents;
 mod epochs;
 mod filled;
 mod first_light;
