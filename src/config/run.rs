@@ -47,6 +47,10 @@ pub struct Run {
     pub webhook_url: Option<Url>,
     /// Signs the bodies of webhooks.
     pub webhook_secret: Option<Secret>,
+    /// Free bytes below which nothing is read or accepted; 0: there is no such limit.
+    pub min_free_space: u64,
+    /// How long labels that no longer apply are kept; `None`: for ever.
+    pub retain_superseded: Option<Duration>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How; `None`: text on a terminal, else JSON.
@@ -78,6 +82,8 @@ impl Run {
             max_deliveries: deliveries(given)?,
             webhook_url: given.optional("webhook-url", values::web)?,
             webhook_secret: given.secret("webhook-secret")?,
+            min_free_space: given.value("min-free-space", values::size)?,
+            retain_superseded: given.value("retain-superseded", values::retention)?,
             log_level: given.value("log-level", values::log_level)?,
             log_format: given.optional("log-format", values::log_format)?,
             warnings: warnings(given)?,
@@ -106,12 +112,6 @@ fn check_those_of_the_firehose(given: &Given<'_>) -> Result<(), UsageError> {
 
 /// Settings of versions to come: right, but without effect. Whoever asks for one is told.
 fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
-    let number = values::number(1..=u64::MAX);
-    let free = given.value("min-free-space", values::size)?;
-    let retained = |text: &str| match text {
-        "forever" => Ok(None),
-        _ => values::age(text).map(Some),
-    };
     let asked = [
         ("discover-labelers", given.value("discover-labelers", values::yes_no)?),
         ("firehose", given.value("firehose", values::firehose)?),
@@ -119,9 +119,6 @@ fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
             "appview-database-url",
             given.optional("appview-database-url", values::postgres)?.is_some(),
         ),
-        ("min-free-space", free > 0 && free != 1 << 30),
-        ("max-labels-per-labeler", given.optional("max-labels-per-labeler", &number)?.is_some()),
-        ("retain-superseded", given.value("retain-superseded", retained)?.is_some()),
         ("public-xrpc", given.value("public-xrpc", values::yes_no)?),
         ("progress", given.optional("progress", values::yes_no)?.unwrap_or(false)),
     ];

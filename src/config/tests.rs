@@ -169,9 +169,30 @@ const ROWS: &[Row] = &[
         ("postgresql://h", "version"),
         "mysql://h"
     ),
-    row!("min-free-space", warned, "", ("2GiB", "version"), ("0", ""), "1024"),
-    row!("max-labels-per-labeler", warned, "", ("9", "version"), ("1", "version"), "1e6"),
-    row!("retain-superseded", warned, "", ("365d", "version"), ("forever", ""), "ever"),
+    row!(
+        "min-free-space",
+        |r| r.min_free_space.to_string(),
+        "1073741824",
+        ("2GiB", "2147483648"),
+        ("0", "0"),
+        "1024"
+    ),
+    row!(
+        "max-labels-per-labeler",
+        |r| format!("{:?}", r.max_labels_per_labeler),
+        "None",
+        ("9", "Some(9)"),
+        ("1", "Some(1)"),
+        "1e6"
+    ),
+    row!(
+        "retain-superseded",
+        |r| format!("{:?}", r.retain_superseded),
+        "None",
+        ("12h", "Some(43200s)"),
+        ("forever", "None"),
+        "ever"
+    ),
     row!(
         "admin-password",
         |r| r.admin_password.as_ref().map_or(String::new(), |p| p.reveal().into()),

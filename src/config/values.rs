@@ -7,7 +7,7 @@ mod names;
 pub use bind::Bind;
 pub use names::Named;
 
-pub(super) use amount::{age, number, size, span};
+pub(super) use amount::{number, retention, size, span};
 pub(super) use bind::{bind, metrics_listen};
 pub(super) use names::{labelers, list, names};
 

@@ -61,7 +61,9 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            StoreError::Busy(_) | StoreError::NoRoom { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
             _ => {
                 tracing::error!(%error, "an API request failed in the store");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())

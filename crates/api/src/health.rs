@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 /// 200 while the store accepts writes.
 pub(crate) async fn show(State(state): State<Shared>) -> Result<Json<Value>, ApiError> {
     if state.store.accepts_writes() {
-        Ok(Json(json!({ "status": "ok" })))
-    } else {
-        let message = "the database does not accept writes at the moment";
-        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
+        return Ok(Json(json!({ "status": "ok" })));
     }
+    let why = state.store.refusal().map(|why| format!(": {why}")).unwrap_or_default();
+    let message = format!("the database does not accept writes at the moment{why}");
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
 }

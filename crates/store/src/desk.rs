@@ -54,6 +54,8 @@ pub(crate) struct Done {
 pub(crate) struct Job {
     /// About how many rows it writes, at least 1.
     pub(crate) weight: usize,
+    /// Whether it makes the database grow, and is turned away while there is no room.
+    pub(crate) grows: bool,
     work: Box<dyn Work>,
 }
 
@@ -63,7 +65,12 @@ impl Job {
         work: impl FnOnce(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
         answer: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
-        Self { weight: weight.max(1), work: Box::new(Task { work, answer }) }
+        Self { weight: weight.max(1), grows: false, work: Box::new(Task { work, answer }) }
+    }
+
+    /// The same, as one that makes the database grow.
+    pub(crate) fn growing(self) -> Self {
+        Self { grows: true, ..self }
     }
 
     /// Does it. The answer is held back until the transaction has landed.

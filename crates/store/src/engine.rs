@@ -4,12 +4,12 @@
 use crate::desk::Job;
 use crate::open::{self, Opened};
 use crate::readers::{self, Read, ReadQueue};
+use crate::room::{self, Limits, Room};
 use crate::writer::{Signs, Writer};
 use crate::{Head, OpenError, StoreError};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, watch};
@@ -37,13 +37,14 @@ pub(crate) struct Engine {
     queues: Mutex<Option<Queues>>,
     head: watch::Receiver<Head>,
     roster: watch::Receiver<u64>,
-    accepts: Arc<AtomicBool>,
+    accepts: watch::Receiver<bool>,
+    refusal: watch::Receiver<Option<StoreError>>,
     outcome: watch::Receiver<Outcome>,
     writer: Option<JoinHandle<()>>,
 }
 
 /// Opens the database and starts its threads.
-pub(crate) fn start(path: &Path, keep_rejected: u64) -> Result<Engine, OpenError> {
+pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<Engine, OpenError> {
     describe();
     let Opened { writer: db, readers, lock } = open::open(path)?;
     let unusable =
@@ -51,9 +52,18 @@ pub(crate) fn start(path: &Path, keep_rejected: u64) -> Result<Engine, OpenError
     let (head_told, head) = watch::channel(Head::default());
     let (roster_told, roster) = watch::channel(0);
     let (ended, outcome) = watch::channel(None);
-    let accepts = Arc::new(AtomicBool::new(true));
-    let signs = Signs { head: head_told, roster: roster_told, accepts: accepts.clone() };
-    let writer = Writer::prepare(db, keep_rejected, signs).map_err(|e| unusable(e.to_string()))?;
+    let (accepts_told, accepts) = watch::channel(true);
+    let (refusal_told, refusal) = watch::channel(None);
+    let signs = Signs {
+        head: head_told,
+        roster: roster_told,
+        accepts: accepts_told,
+        refusal: refusal_told,
+    };
+    let path = std::path::absolute(path).map_err(|e| unusable(e.to_string()))?;
+    let room = Room::new(limits, room::of_file(path));
+    let writer =
+        Writer::prepare(db, keep_rejected, signs, room).map_err(|e| unusable(e.to_string()))?;
     let (jobs, inbox) = mpsc::channel(JOBS);
     let (reads, asked) = mpsc::channel(READS);
     let readers = start_readers(readers, asked, &lock).map_err(|e| unusable(e.to_string()))?;
@@ -63,7 +73,7 @@ pub(crate) fn start(path: &Path, keep_rejected: u64) -> Result<Engine, OpenError
         .spawn(move || life.live())
         .map_err(|e| unusable(e.to_string()))?;
     let queues = Mutex::new(Some(Queues { jobs, reads }));
-    Ok(Engine { queues, head, roster, accepts, outcome, writer: Some(writer) })
+    Ok(Engine { queues, head, roster, accepts, refusal, outcome, writer: Some(writer) })
 }
 
 fn describe() {
@@ -76,6 +86,11 @@ fn describe() {
         "from the first job of a transaction until it is on disk"
     );
     metrics::describe_gauge!("labeltap_store_queue_jobs", "jobs left waiting for the writer");
+    metrics::describe_gauge!(
+        "labeltap_store_free_bytes",
+        metrics::Unit::Bytes,
+        "room for more: free where the database is, and inside its file"
+    );
 }
 
 fn start_readers(
@@ -173,7 +188,15 @@ impl Engine {
     }
 
     pub(crate) fn accepts_writes(&self) -> bool {
-        self.accepts.load(Ordering::Relaxed) && self.queues().is_ok()
+        *self.accepts.borrow() && self.queues().is_ok()
+    }
+
+    pub(crate) fn accepting(&self) -> watch::Receiver<bool> {
+        self.accepts.clone()
+    }
+
+    pub(crate) fn refusal(&self) -> Option<StoreError> {
+        self.queues().err().or_else(|| self.refusal.borrow().clone())
     }
 
     pub(crate) fn head(&self) -> watch::Receiver<Head> {

@@ -12,6 +12,19 @@ pub enum StoreError {
     #[error("store busy: {0}")]
     Busy(#[source] Arc<rusqlite::Error>),
 
+    /// Too little is free where the database lies for anything that makes it grow. Nothing
+    /// was written; try again.
+    #[error(
+        "there is no room for more: {} MiB are free where the database is, and --min-free-space \
+         asks for {} MiB", free >> 20, min_free >> 20
+    )]
+    NoRoom {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that have to be.
+        min_free: u64,
+    },
+
     /// The batch does not follow on from the stored cursor. Somebody else has read further.
     #[error("batch does not follow on: the cursor is at {cursor} of epoch {}", epoch.0)]
     Moved {
@@ -52,7 +65,7 @@ impl StoreError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Busy(_) => Remedy::Retry,
+            Self::Busy(_) | Self::NoRoom { .. } => Remedy::Retry,
             Self::Moved { .. } => Remedy::Resync,
             Self::NotTracked(_) => Remedy::Leave,
             Self::Broken(_) | Self::Closed => Remedy::GiveUp,
@@ -136,7 +149,7 @@ impl StoreError {
         match self {
             Self::Busy(_) => true,
             Self::Broken(error) => Weight::of(error) == Weight::Grave,
-            Self::Moved { .. } | Self::NotTracked(_) | Self::Closed => false,
+            Self::NoRoom { .. } | Self::Moved { .. } | Self::NotTracked(_) | Self::Closed => false,
         }
     }
 }

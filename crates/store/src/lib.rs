@@ -39,6 +39,7 @@ mod ranges;
 mod readers;
 mod rejected;
 mod rejudge;
+mod room;
 mod rows;
 mod scan;
 mod schema;
@@ -54,4 +55,5 @@ pub use model::{
     RejectedRow, Source,
 };
 pub use rejudge::{Doubtful, Readmitted};
+pub use room::Limits;
 pub use scan::{RowView, Scan, Scanned};

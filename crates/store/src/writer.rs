@@ -3,15 +3,14 @@
 //! was purged, and while nothing can be written it tries once a second.
 //!
 //! What the jobs do is theirs (`commit`, `labelers`, …); this knows only whether they may
-//! keep what they did.
+//! keep what they did, and whether there is room for them.
 
 use crate::convert::{count, event_id, signed};
 use crate::desk::{Desk, Job, Ledger, Reply};
+use crate::room::Room;
 use crate::{Head, StoreError, probe, sweep};
 use rusqlite::{Connection, DropBehavior, Transaction, TransactionBehavior, params};
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -27,7 +26,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Signs {
     pub(crate) head: watch::Sender<Head>,
     pub(crate) roster: watch::Sender<u64>,
-    pub(crate) accepts: Arc<AtomicBool>,
+    /// Whether the last write landed and there is room for more.
+    pub(crate) accepts: watch::Sender<bool>,
+    /// Why not, if not.
+    pub(crate) refusal: watch::Sender<Option<StoreError>>,
 }
 
 /// The connection that writes, and what goes with it.
@@ -37,6 +39,9 @@ pub(crate) struct Writer {
     ledger: Ledger,
     keep_rejected: u64,
     signs: Signs,
+    room: Room,
+    /// Why the last write did not land, if it did not.
+    failure: Option<StoreError>,
     /// When a write last failed.
     failed_at: Instant,
 }
@@ -47,6 +52,7 @@ impl Writer {
         db: Connection,
         keep_rejected: u64,
         signs: Signs,
+        room: Room,
     ) -> rusqlite::Result<Self> {
         let ledger =
             db.query_row("SELECT last_id, added, sweep_next IS NOT NULL FROM meta", [], |row| {
@@ -58,7 +64,10 @@ impl Writer {
                 })
             })?;
         signs.head.send_replace(Head { last: ledger.last, added: ledger.added });
-        Ok(Self { db, ledger, keep_rejected, signs, failed_at: Instant::now() })
+        let (failure, failed_at) = (None, Instant::now());
+        let mut writer = Self { db, ledger, keep_rejected, signs, room, failure, failed_at };
+        writer.look_for_room();
+        Ok(writer)
     }
 
     /// Runs until every handle is dropped and the queue is empty, or until the database can
@@ -66,6 +75,8 @@ impl Writer {
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Job>) -> Result<(), StoreError> {
         let mut jobs = VecDeque::new();
         while self.gather(inbox, &mut jobs).await {
+            self.look_for_room();
+            self.turn_away(&mut jobs);
             if !jobs.is_empty() {
                 self.serve(&mut jobs)?;
             }
@@ -99,23 +110,55 @@ impl Writer {
 
     /// How long to wait for a job; `None` is for as long as it takes.
     fn patience(&self) -> Option<Duration> {
-        if !self.accepts() {
+        if self.failure.is_some() {
             Some(PROBE_EVERY.saturating_sub(self.failed_at.elapsed()))
         } else if self.ledger.sweeping {
             Some(Duration::ZERO)
         } else {
-            None
+            self.room.patience(Instant::now())
         }
+    }
+
+    /// Finds out how much room there is, now and then.
+    fn look_for_room(&mut self) {
+        let now = Instant::now();
+        if !self.room.is_due(now) {
+            return;
+        }
+        match free_inside(&self.db) {
+            Ok(inside) => self.room.look(now, inside),
+            // What waits will meet the same error and say so.
+            Err(error) => tracing::debug!(%error, "free pages are not counted"),
+        }
+        self.tell();
+    }
+
+    /// Refuses what there is no room for.
+    fn turn_away(&self, jobs: &mut VecDeque<Job>) {
+        let Some(error) = self.room.refusal() else { return };
+        let (refused, kept): (VecDeque<Job>, _) = jobs.drain(..).partition(|job| job.grows);
+        *jobs = kept;
+        for job in refused {
+            job.refuse(error.clone());
+        }
+    }
+
+    /// Lets others see whether writes are accepted.
+    fn tell(&self) {
+        let refusal = self.failure.clone().or_else(|| self.room.refusal());
+        let accepts = refusal.is_none();
+        self.signs.refusal.send_replace(refusal);
+        self.signs.accepts.send_if_modified(|seen| std::mem::replace(seen, accepts) != accepts);
     }
 
     /// What is to be done between jobs, in short pieces.
     fn tidy(&mut self) -> Result<(), StoreError> {
-        if !self.accepts() {
+        if self.failure.is_some() {
             if self.failed_at.elapsed() < PROBE_EVERY {
                 return Ok(());
             }
             self.alone(probe::fill)?;
-            return if self.accepts() { self.alone(probe::clear) } else { Ok(()) };
+            return if self.failure.is_none() { self.alone(probe::clear) } else { Ok(()) };
         }
         if self.ledger.sweeping { self.alone(sweep::stretch) } else { Ok(()) }
     }
@@ -210,8 +253,9 @@ impl Writer {
             metrics::counter!("labeltap_store_commits_total").increment(1);
             metrics::counter!("labeltap_store_rows_total").increment(rows);
             metrics::histogram!("labeltap_store_commit_seconds").record(started.elapsed());
-            if !self.signs.accepts.swap(true, Ordering::Relaxed) {
-                tracing::info!("the store accepts writes again");
+            if self.failure.take().is_some() {
+                tracing::info!("writes land again");
+                self.tell();
             }
         }
     }
@@ -219,14 +263,17 @@ impl Writer {
     fn failed(&mut self, error: &StoreError) {
         self.failed_at = Instant::now();
         metrics::counter!("labeltap_store_failed_commits_total").increment(1);
-        if self.signs.accepts.swap(false, Ordering::Relaxed) {
+        if self.failure.replace(error.clone()).is_none() {
             tracing::warn!(%error, "the store does not accept writes");
         }
+        self.tell();
     }
+}
 
-    fn accepts(&self) -> bool {
-        self.signs.accepts.load(Ordering::Relaxed)
-    }
+/// Bytes of pages inside the file that hold nothing.
+fn free_inside(db: &Connection) -> rusqlite::Result<u64> {
+    let number = |pragma| db.pragma_query_value(None, pragma, |row| count(row, 0));
+    Ok(number("freelist_count")? * number("page_size")?)
 }
 
 /// Writes down where the log ends, in the transaction that moved it.

@@ -1,8 +1,11 @@
 //! Faults, injected where they would happen: by triggers and limits of SQLite's own.
 
 use super::*;
+use crate::room::Limits;
 use crate::{Batch, Entry, Rejected, Scan, Source, commit, labelers, schema};
 use label::{Did, Epoch, EventId, Label, Millis, Parts, Seq, Verdict};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 type Heard<T> = oneshot::Receiver<Result<T, StoreError>>;
 
@@ -10,14 +13,20 @@ const KEEP_REJECTED: u64 = 20;
 
 /// A writer over a database in memory, with ann, bob and cat tracked.
 fn writer() -> Writer {
+    writer_in(Room::new(Limits::default(), Box::new(|| Ok(0))))
+}
+
+/// The same, with so much room.
+fn writer_in(room: Room) -> Writer {
     let mut db = Connection::open_in_memory().unwrap();
     schema::migrate(&mut db, 0).unwrap();
     let signs = Signs {
         head: watch::Sender::default(),
         roster: watch::Sender::default(),
-        accepts: Arc::new(AtomicBool::new(true)),
+        accepts: watch::Sender::new(true),
+        refusal: watch::Sender::default(),
     };
-    let mut writer = Writer::prepare(db, KEEP_REJECTED, signs).unwrap();
+    let mut writer = Writer::prepare(db, KEEP_REJECTED, signs, room).unwrap();
     let dids = ["ann", "bob", "cat"].map(did).to_vec();
     let added = run(&mut writer, move |desk| labelers::add(desk, &dids, Source::Api, Millis(1)));
     assert_eq!(added.unwrap().len(), 3);
@@ -98,6 +107,10 @@ fn refused(count: usize) -> Vec<Entry> {
 fn commit_job(name: &str, vals: &[&str]) -> (Job, Heard<crate::Committed>) {
     let batch = batch(name, 0, labels(name, vals));
     job(move |desk| commit::commit(desk, &batch))
+}
+
+fn accepts(writer: &Writer) -> bool {
+    *writer.signs.accepts.borrow()
 }
 
 /// Every label stored, with its id.
@@ -186,22 +199,22 @@ fn a_full_disk_costs_nothing_and_gives_no_id_away() {
     assert!(matches!(large_heard.blocking_recv().unwrap(), Err(StoreError::Busy(_))));
     assert!(matches!(unreached_heard.blocking_recv().unwrap(), Err(StoreError::Busy(_))));
     assert_eq!(stored(&writer), [(1, "spam".into())]);
-    assert!(!writer.accepts());
+    assert!(!accepts(&writer));
 
     // Neither a transaction that writes nothing nor a little room shows that there is room.
     run(&mut writer, |_| Ok(())).unwrap();
-    assert!(!writer.accepts());
+    assert!(!accepts(&writer));
     writer.db.pragma_update(None, "max_page_count", pages + 20).unwrap();
     a_second_later(&mut writer);
     writer.tidy().unwrap();
-    assert!(!writer.accepts());
+    assert!(!accepts(&writer));
 
     writer.db.pragma_update(None, "max_page_count", 1_000_000).unwrap();
     let (again, heard) = commit_job("bob", &["rude"]);
     writer.serve(&mut VecDeque::from([again])).unwrap();
     assert!(heard.blocking_recv().unwrap().is_ok());
     assert_eq!(stored(&writer), [(1, "spam".into()), (2, "rude".into())]);
-    assert!(writer.accepts());
+    assert!(accepts(&writer));
 }
 
 #[test]
@@ -211,19 +224,92 @@ fn a_read_only_disk_is_probed_until_it_takes_a_write() {
     let (job, heard) = commit_job("ann", &["spam"]);
     writer.serve(&mut VecDeque::from([job])).unwrap();
     assert!(matches!(heard.blocking_recv().unwrap(), Err(StoreError::Busy(_))));
-    assert!(!writer.accepts());
+    assert!(!accepts(&writer));
 
     a_second_later(&mut writer);
     writer.tidy().unwrap();
-    assert!(!writer.accepts());
+    assert!(!accepts(&writer));
 
     writer.db.pragma_update(None, "query_only", false).unwrap();
     writer.tidy().unwrap();
-    assert!(!writer.accepts(), "the probe has just failed and waits its second");
+    assert!(!accepts(&writer), "the probe has just failed and waits its second");
     a_second_later(&mut writer);
     writer.tidy().unwrap();
-    assert!(writer.accepts());
+    assert!(accepts(&writer));
     assert_eq!(number(&writer, "SELECT count(*) FROM probe"), 0);
+}
+
+/// A room whose size can be set, in bytes, and its limit.
+fn a_room(min_free: u64) -> (Room, Arc<AtomicU64>) {
+    let free = Arc::new(AtomicU64::new(min_free));
+    let told = free.clone();
+    let probe = Box::new(move || Ok(told.load(Ordering::Relaxed)));
+    (Room::new(Limits { min_free }, probe), free)
+}
+
+/// The writer's next look finds so much.
+fn leave_free(writer: &mut Writer, free: &AtomicU64, bytes: u64) {
+    free.store(bytes, Ordering::Relaxed);
+    writer.room.forget_the_last_look();
+    writer.look_for_room();
+}
+
+#[test]
+fn without_room_only_what_makes_the_database_grow_is_turned_away() {
+    let (room, free) = a_room(1 << 30);
+    let mut writer = writer_in(room);
+    let accepting = writer.signs.accepts.subscribe();
+    let (before, before_heard) = commit_job("ann", &["spam"]);
+    let mut jobs = VecDeque::from([before.growing()]);
+    writer.turn_away(&mut jobs);
+    writer.serve(&mut jobs).unwrap();
+    assert!(before_heard.blocking_recv().unwrap().is_ok());
+    assert!(!accepting.has_changed().unwrap());
+
+    leave_free(&mut writer, &free, (1 << 30) - (1 << 20));
+    let (commit, commit_heard) = commit_job("bob", &["rude"]);
+    let (removal, removal_heard) = job(|desk| labelers::remove(desk, &[did("ann")], true));
+    let mut jobs = VecDeque::from([commit.growing(), removal]);
+    writer.turn_away(&mut jobs);
+    writer.serve(&mut jobs).unwrap();
+    let error = commit_heard.blocking_recv().unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::NoRoom { .. }), "{error}");
+    assert!(error.to_string().contains("1023 MiB") && error.to_string().contains("1024 MiB"));
+    assert!(removal_heard.blocking_recv().unwrap().is_ok());
+    assert!(!accepts(&writer), "though the last write landed");
+    assert!(matches!(*writer.signs.refusal.borrow(), Some(StoreError::NoRoom { .. })));
+    // What was purged is swept all the same.
+    while writer.ledger.sweeping {
+        writer.tidy().unwrap();
+    }
+    assert_eq!(stored(&writer), []);
+
+    leave_free(&mut writer, &free, 2 << 30);
+    assert!(accepts(&writer));
+    let (again, again_heard) = commit_job("bob", &["rude"]);
+    let mut jobs = VecDeque::from([again.growing()]);
+    writer.turn_away(&mut jobs);
+    writer.serve(&mut jobs).unwrap();
+    assert!(again_heard.blocking_recv().unwrap().is_ok());
+}
+
+#[test]
+fn room_alone_does_not_make_a_disk_take_writes() {
+    let (room, free) = a_room(1 << 30);
+    let mut writer = writer_in(room);
+    writer.db.pragma_update(None, "query_only", true).unwrap();
+    let (job, _heard) = commit_job("ann", &["spam"]);
+    writer.serve(&mut VecDeque::from([job])).unwrap();
+    leave_free(&mut writer, &free, 0);
+    leave_free(&mut writer, &free, 2 << 30);
+    assert!(!accepts(&writer));
+    writer.db.pragma_update(None, "query_only", false).unwrap();
+    leave_free(&mut writer, &free, 0);
+    a_second_later(&mut writer);
+    writer.tidy().unwrap();
+    assert!(!accepts(&writer), "writes land, but there is no room");
+    leave_free(&mut writer, &free, 2 << 30);
+    assert!(accepts(&writer));
 }
 
 #[test]

@@ -41,8 +41,13 @@ pub(in crate::config) fn span(text: &str) -> Result<Duration, Wrong> {
     age(text).and_then(|span| if span > LONGEST { Err(Wrong::value()) } else { Ok(span) })
 }
 
-/// A duration above 0, however long.
-pub(in crate::config) fn age(text: &str) -> Result<Duration, Wrong> {
+/// `forever`, which is `None`, or a duration above 0, however long.
+pub(in crate::config) fn retention(text: &str) -> Result<Option<Duration>, Wrong> {
+    if text == "forever" { Ok(None) } else { age(text).map(Some) }
+}
+
+/// A duration above 0.
+fn age(text: &str) -> Result<Duration, Wrong> {
     let mut nanos = 0_u64;
     let mut rest = text;
     while !rest.is_empty() {
@@ -123,7 +128,10 @@ mod tests {
         ] {
             assert!(span(text).is_err(), "{text:?}");
         }
-        assert_eq!(age("365d").unwrap(), Duration::from_secs(365 * 86_400));
+        let year = Duration::from_secs(365 * 86_400);
+        assert_eq!(retention("365d").unwrap(), Some(year));
+        assert_eq!(retention("forever").unwrap(), None);
+        assert!(retention("0s").is_err() && retention("Forever").is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Store {
         state: &'static str,
         now: Millis,
     ) -> Result<(), StoreError> {
-        self.write(1, move |desk| epochs::reset(desk, &did, epoch, state, now)).await
+        self.grow(1, move |desk| epochs::reset(desk, &did, epoch, state, now)).await
     }
 
     /// Gathers some of what the labeler said before its present epoch, above `after`, and
@@ -72,7 +72,7 @@ impl Store {
         did: Did,
         after: Option<Gathered>,
     ) -> Result<Option<Gathered>, StoreError> {
-        self.write(2000, move |desk| contents::gather(desk, &did, after)).await
+        self.grow(2000, move |desk| contents::gather(desk, &did, after)).await
     }
 
     /// Rejected labels of one labeler with a bad signature and their bytes, received at or after
@@ -95,7 +95,7 @@ impl Store {
     /// # Errors
     /// `NotTracked`, and the general ones.
     pub async fn readmit(&self, did: Did, labels: Vec<Readmitted>) -> Result<u64, StoreError> {
-        self.write(labels.len(), move |desk| rejudge::readmit(desk, &did, &labels)).await
+        self.grow(labels.len(), move |desk| rejudge::readmit(desk, &did, &labels)).await
     }
 
     /// Remembers that what was doubtful has been judged again under this key.

@@ -7,6 +7,7 @@ mod log;
 
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
+use crate::room::Limits;
 use crate::{
     Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
     commit, happenings, labelers, rejected,
@@ -33,7 +34,15 @@ impl Store {
     /// # Errors
     /// See [`OpenError`]; in each case the file is as it was before.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { engine: Arc::new(engine::start(path, KEEP_REJECTED)?) })
+        Self::open_with(path, Limits::default())
+    }
+
+    /// The same, within limits.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; in each case the file is as it was before.
+    pub fn open_with(path: &Path, limits: Limits) -> Result<Self, OpenError> {
+        Ok(Self { engine: Arc::new(engine::start(path, KEEP_REJECTED, limits)?) })
     }
 
     /// Finishes what is queued, folds the write-ahead log into the file, and closes.
@@ -51,10 +60,23 @@ impl Store {
         self.engine.ended().await
     }
 
-    /// Whether the last write landed. Tried anew every second while it did not.
+    /// Whether the last write landed (tried anew every second while it did not) and there is
+    /// room for more.
     #[must_use]
     pub fn accepts_writes(&self) -> bool {
         self.engine.accepts_writes()
+    }
+
+    /// The same, to wait for. Its sender is dropped when the store ends.
+    #[must_use]
+    pub fn accepting(&self) -> watch::Receiver<bool> {
+        self.engine.accepting()
+    }
+
+    /// Why writes are not accepted, if they are not.
+    #[must_use]
+    pub fn refusal(&self) -> Option<StoreError> {
+        self.engine.refusal()
     }
 
     /// Tracks these labelers and answers those that were not tracked before. A labeler
@@ -69,7 +91,7 @@ impl Store {
         source: Source,
         now: Millis,
     ) -> Result<Vec<Did>, StoreError> {
-        self.write(dids.len(), move |desk| labelers::add(desk, &dids, source, now)).await
+        self.grow(dids.len(), move |desk| labelers::add(desk, &dids, source, now)).await
     }
 
     /// Stops tracking. From the moment this answers, no commit for them succeeds. With
@@ -87,7 +109,7 @@ impl Store {
     /// `Moved` when the labeler's cursor is not where the batch begins, `NotTracked` when
     /// it was removed, and the general ones. Nothing was written then.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        self.write(batch.entries.len(), move |desk| commit::commit(desk, &batch)).await
+        self.grow(batch.entries.len(), move |desk| commit::commit(desk, &batch)).await
     }
 
     /// From here on what this labeler sends is live.
@@ -188,14 +210,34 @@ impl Store {
         self.read(|db| labelers::counts(db)).await
     }
 
+    /// Has something written that takes room without bound: it is refused while there is none.
+    async fn grow<T: Send + 'static>(
+        &self,
+        weight: usize,
+        work: impl FnOnce(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, heard) = oneshot::channel();
+        self.send(Job::new(weight, work, answer).growing(), heard).await
+    }
+
+    /// Has something written that makes room, changes a row, or adds rows whose number has a
+    /// bound (contract section 2: the limit is to stop labelers, not those who take away).
     async fn write<T: Send + 'static>(
         &self,
         weight: usize,
         work: impl FnOnce(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, heard) = oneshot::channel();
+        self.send(Job::new(weight, work, answer), heard).await
+    }
+
+    async fn send<T>(
+        &self,
+        job: Job,
+        heard: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let jobs = self.engine.jobs()?;
-        if jobs.send(Job::new(weight, work, answer)).await.is_err() {
+        if jobs.send(job).await.is_err() {
             return Err(self.engine.why_ended());
         }
         drop(jobs);
