@@ -8,7 +8,11 @@ use crate::reading::{Finish, Purpose, Reading, Step};
 use fleet::{Heard, State};
 use label::{Change, Seq};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{LabelerRow, Remedy, StoreError};
+
+/// When the store accepts writes again, all labelers are back within this.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 impl Subscription {
     pub(super) async fn dial(&mut self, beyond: i64) -> Result<Heard, StoreError> {
@@ -18,6 +22,8 @@ impl Subscription {
             return Ok(self.full(&row));
         }
         self.take_place().await;
+        // Getting there may have taken long.
+        let row = self.row().await?;
         self.show(State::Connecting);
         self.gather(&row).await?;
         let rewound = self.rewound(&row, beyond).await?;
@@ -116,8 +122,10 @@ impl Subscription {
         Heard::Lost { retry_after: error.retry_after() }
     }
 
-    /// Gets a place for the connection; with more labelers than places, in turn.
+    /// Gets a place for the connection; with more labelers than places, in turn. Nobody is
+    /// read while what they say cannot be kept.
     pub(super) async fn take_place(&mut self) {
+        self.wait_for_the_store().await;
         if self.place.is_some() {
             return;
         }
@@ -125,6 +133,23 @@ impl Subscription {
         if self.place.is_none() {
             self.show(State::Paused);
             self.place = Some(self.shared.places.take().await);
+        }
+    }
+
+    /// Waits until the store accepts what is read, without a place. Then labelers come back
+    /// one after the other, and each one's cursor knows where it was.
+    async fn wait_for_the_store(&mut self) {
+        let mut accepting = self.shared.store.accepting();
+        while !*accepting.borrow_and_update() {
+            self.place = None;
+            let why = self.shared.store.refusal();
+            let why = why.map_or_else(|| "the store is busy".to_owned(), |why| why.to_string());
+            self.trouble(State::Waiting, format!("waiting for the store: {why}"));
+            if accepting.wait_for(|accepts| *accepts).await.is_err() {
+                return; // it has ended, and says so to whoever asks it next
+            }
+            let turn = self.salt % BACK_WITHIN.as_millis() as u64;
+            tokio::time::sleep(Duration::from_millis(turn)).await;
         }
     }
 
