@@ -4,6 +4,10 @@
 //! `contents`, by a hash of what is said, a stretch at a time. While the new epoch is read, a
 //! label whose content is held moves to its new frame under its old event id (contract
 //! section 6: it is not delivered again). Once caught up, the sweep takes the table's rows away.
+//!
+//! With one exception: what is said of a key after something new was said of it is told again.
+//! The new one may be old: taken away when it no longer applied (`retire`), and sent again. Who
+//! is told of it has to hear again what came after it, too.
 
 use crate::StoreError;
 use crate::convert::event_id;
@@ -35,6 +39,20 @@ fn hash(label: &Label) -> i64 {
         hasher.update(text.map(String::as_bytes).unwrap_or_default());
     }
     hasher.update([u8::from(label.negates())]);
+    first_bytes(hasher)
+}
+
+/// Of the key of a label, as a mark in the same table.
+fn hash_of_key(label: &Label) -> i64 {
+    let mut hasher = Sha256::new();
+    for text in [&label.uri, &label.val] {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text.as_bytes());
+    }
+    first_bytes(hasher)
+}
+
+fn first_bytes(hasher: Sha256) -> i64 {
     let digest = hasher.finalize();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
 }
@@ -90,7 +108,13 @@ pub(crate) fn is_known(
     verdict: Verdict,
     raw: Option<&[u8]>,
 ) -> Result<bool, StoreError> {
-    let Some(id) = find(desk.db, arrival.labeler, label)? else { return Ok(false) };
+    let Some(id) = find(desk.db, arrival.labeler, label)? else {
+        mark(desk.db, arrival.labeler, label)?;
+        return Ok(false);
+    };
+    if is_marked(desk.db, arrival.labeler, label)? {
+        return Ok(false);
+    }
     let mut update = desk.db.prepare_cached(
         "UPDATE labels SET epoch = ?2, seq = ?3, place = ?4, sig = ?5, raw = ?6,
              flags = (flags & 1) | ?7 WHERE id = ?1",
@@ -110,6 +134,20 @@ pub(crate) fn is_known(
         .prepare_cached("DELETE FROM contents WHERE labeler = ?1 AND hash = ?2 AND id = ?3")?;
     delete.execute(params![arrival.labeler.0, hash(label), id.get()])?;
     Ok(true)
+}
+
+/// Remembers that something new was said of the label's key. No label has the id 0.
+fn mark(db: &Connection, labeler: Interned, label: &Label) -> Result<(), StoreError> {
+    let mut insert =
+        db.prepare_cached("INSERT OR IGNORE INTO contents (labeler, hash, id) VALUES (?1, ?2, 0)")?;
+    insert.execute(params![labeler.0, hash_of_key(label)])?;
+    Ok(())
+}
+
+fn is_marked(db: &Connection, labeler: Interned, label: &Label) -> Result<bool, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id = 0")?;
+    Ok(select.exists(params![labeler.0, hash_of_key(label)])?)
 }
 
 fn find(db: &Connection, labeler: Interned, label: &Label) -> Result<Option<EventId>, StoreError> {

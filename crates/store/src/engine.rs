@@ -86,6 +86,10 @@ fn describe() {
         "from the first job of a transaction until it is on disk"
     );
     metrics::describe_gauge!("labeltap_store_queue_jobs", "jobs left waiting for the writer");
+    metrics::describe_counter!(
+        "labeltap_store_retired_total",
+        "labels taken away since they no longer applied"
+    );
     metrics::describe_gauge!(
         "labeltap_store_free_bytes",
         metrics::Unit::Bytes,

@@ -39,6 +39,7 @@ mod ranges;
 mod readers;
 mod rejected;
 mod rejudge;
+mod retire;
 mod room;
 mod rows;
 mod scan;

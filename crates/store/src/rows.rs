@@ -30,6 +30,11 @@ pub(crate) const fn verdict_of(flags: i64) -> Verdict {
     if flags & OLD_KEY != 0 { Verdict::VerifiedOldKey } else { Verdict::Verified }
 }
 
+/// Whether such a number is of a label that takes back.
+pub(crate) const fn negates(flags: i64) -> bool {
+    flags & NEG_TRUE != 0
+}
+
 /// The columns [`label()`] reads, of `labels`.
 pub(crate) const LABEL: &str =
     "id, labeler, epoch, seq, place, flags, received_at, uri, val, cts, cid, exp, sig, raw";

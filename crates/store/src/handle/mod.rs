@@ -4,6 +4,7 @@
 mod consumers;
 mod lives;
 mod log;
+mod retire;
 
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
