@@ -8,6 +8,7 @@
 pub mod check;
 pub mod config;
 pub mod crew;
+mod retention;
 mod service;
 pub mod tail;
 mod telemetry;

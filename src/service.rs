@@ -2,7 +2,7 @@
 
 use crate::config::{Bind, Named, Run, Secret};
 use crate::crew::{Crew, Ended};
-use crate::telemetry;
+use crate::{retention, telemetry};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use fleet::{Board, Rest};
@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{Limits, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -76,12 +76,16 @@ impl Service {
             allow_private_hosts: run.allow_private_hosts,
         })?;
         let recorder = telemetry::record().map_err(|why| StartError::Metrics(why.to_string()))?;
-        let store = Store::open(&run.database)?;
+        let store = Store::open_with(&run.database, Limits { min_free: run.min_free_space })?;
 
         let mut crew = Crew::default();
         let board = Board::default();
         crew.add("store", until_ended(store.clone(), crew.stop()));
         crew.add("metrics", telemetry::fold(recorder.clone(), crew.stop()));
+        if let Some(retain) = run.retain_superseded {
+            let keeping = retention::keep(store.clone(), retain, intake::wall_clock, crew.stop());
+            crew.add("retention", keeping);
+        }
         let (deliver, delivering) =
             deliver::Deliver::start(store.clone(), delivery(&run), crew.stop());
         crew.add("deliver", delivering);

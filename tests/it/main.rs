@@ -20,6 +20,7 @@ mod first_light;
 mod flaky;
 mod histories;
 mod keys;
+mod limits;
 mod lives;
 mod many;
 mod map;
