@@ -1,9 +1,9 @@
 -- Following labelers through their lives: a numbering that starts over, a key that changes,
 -- an account that is deleted.
 
--- Whether a frame that comes again is held. Rows of one labeler are appended in this order,
+-- Whether a label that comes again is held. Rows of one labeler are appended in this order,
 -- so the index grows at as many places as labelers are read.
-CREATE INDEX labels_by_frame ON labels (labeler, epoch, seq);
+CREATE INDEX labels_by_frame ON labels (labeler, epoch, seq, place);
 
 ALTER TABLE labelers ADD COLUMN account_deleted INTEGER NOT NULL DEFAULT 0; -- says the firehose
 -- Frames up to this one were read a second time, some time after the first.
@@ -15,6 +15,7 @@ ALTER TABLE labelers ADD COLUMN rejudge INTEGER NOT NULL DEFAULT 0;
 -- After a reset, what comes is compared with what is held from before. 1: that is still being
 -- gathered in contents; 2: it has been.
 ALTER TABLE labelers ADD COLUMN comparing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE labelers ADD COLUMN compares_until INTEGER NOT NULL DEFAULT 0; -- ms since 1970
 
 ALTER TABLE rejected ADD COLUMN epoch INTEGER NOT NULL DEFAULT 1;
 

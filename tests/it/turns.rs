@@ -158,8 +158,9 @@ async fn live_change(kind: Kind) {
     let changed = async {
         stage.order("drop", json!({})).await;
         loop {
-            let event = stage.life.next().await.expect("an event");
-            if event.text.contains("key-changed") {
+            let event = crate::tap::event(&stage.life.next().await.expect("an event"));
+            stage.life.ack(&[event["id"].as_i64().expect("an id")]).await;
+            if event["labeler"]["change"] == "key-changed" {
                 break;
             }
         }

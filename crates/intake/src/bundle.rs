@@ -11,7 +11,7 @@ const MOST_LABELS: usize = 512;
 const MOST_BYTES: usize = 1 << 20;
 
 /// One label and where it stood.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Placed {
     /// Its frame.
     pub(crate) seq: Seq,

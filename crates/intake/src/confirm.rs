@@ -6,11 +6,10 @@
 
 use crate::bundle::Placed;
 use crate::dial::dial;
-use crate::repeats::{Compared, compare, frames};
+use crate::repeats::{Compared, Late, compare, places};
 use crate::shared::Shared;
 use crate::socket::{Came, Ended, PING_EVERY, Socket};
-use bytes::Bytes;
-use fleet::Seam;
+use fleet::{Moment, Seam};
 use futures_util::FutureExt as _;
 use label::Seq;
 use std::sync::Arc;
@@ -23,14 +22,18 @@ use wire::Frame;
 const TOGETHER: usize = 512;
 const BYTES: usize = 1 << 20;
 
-/// The longest late label that is handed on (`verify` takes none that is longer).
-const LONGEST: usize = 64 << 10;
+/// However much there is, it is given up after this: others wait for their turn.
+const LIMIT: Duration = Duration::from_secs(600);
 
-/// Late labels that are handed on; what is beyond is found the next time.
-const MOST_LATE: usize = 10_000;
+/// After the first while, at least so many frames a second have to come.
+const WHILE: Duration = Duration::from_secs(30);
+const PACE: u64 = 50;
 
-/// A labeler that sends neither a frame nor silence that counts for so long is given up.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Who shows nothing at all may only be slow to begin.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The breath before it is asked again after `ConsumerTooSlow`.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// How often the silence is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -44,7 +47,21 @@ pub(crate) enum Confirmed {
         why: String,
     },
     /// It has not; these labels are not held.
-    NotReset(Vec<Placed>),
+    NotReset(Late),
+}
+
+/// Why it could not be found out.
+#[derive(Debug)]
+pub(crate) struct Unclear {
+    pub(crate) why: String,
+    /// How long the labeler asks us to wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<String> for Unclear {
+    fn from(why: String) -> Self {
+        Self { why, retry_after: None }
+    }
 }
 
 struct Confirming<'a> {
@@ -56,7 +73,11 @@ struct Confirming<'a> {
     /// Labels at or below the cursor that are not compared yet.
     waiting: Vec<Placed>,
     bytes: usize,
-    late: Vec<Placed>,
+    late: Late,
+    opened: Moment,
+    /// Frames so far, and bytes when we last looked.
+    frames: u64,
+    received: u64,
     /// The highest frame seen.
     seen: Seq,
     /// Whether a frame has come since the connection was opened.
@@ -68,13 +89,12 @@ struct Confirming<'a> {
 /// Reads from 0 until it is clear.
 ///
 /// # Errors
-/// In words, why it could not be found out.
+/// [`Unclear`], when it could not be found out.
 pub(crate) async fn confirm(
     shared: &Shared,
     service: &Url,
     row: &LabelerRow,
-) -> Result<Confirmed, String> {
-    let _turn = shared.probes.acquire().await.map_err(|error| error.to_string())?;
+) -> Result<Confirmed, Unclear> {
     Confirming {
         socket: open(shared, service, Seq::START).await?,
         seam: Seam::opened(shared.clock.now()),
@@ -83,7 +103,10 @@ pub(crate) async fn confirm(
         row,
         waiting: Vec::new(),
         bytes: 0,
-        late: Vec::new(),
+        late: Late::default(),
+        opened: shared.clock.now(),
+        frames: 0,
+        received: 0,
         seen: Seq::START,
         moved: false,
         outdated: false,
@@ -92,15 +115,14 @@ pub(crate) async fn confirm(
     .await
 }
 
-async fn open(shared: &Shared, service: &Url, cursor: Seq) -> Result<Socket, String> {
+async fn open(shared: &Shared, service: &Url, cursor: Seq) -> Result<Socket, Unclear> {
     let passes = Arc::clone(&shared.passes);
     let dialed = dial(shared.resolver.guard(), service, Some(cursor), passes).await;
-    dialed.map_err(|error| error.to_string())
+    dialed.map_err(|error| Unclear { why: error.to_string(), retry_after: error.retry_after() })
 }
 
 impl Confirming<'_> {
-    async fn run(mut self) -> Result<Confirmed, String> {
-        let mut heard_at = self.shared.clock.now();
+    async fn run(mut self) -> Result<Confirmed, Unclear> {
         let mut pinged_at = None;
         loop {
             let now = self.shared.clock.now();
@@ -109,17 +131,10 @@ impl Confirming<'_> {
                 self.socket.ping().map_err(|ended| ended.to_string())?;
             }
             let came = tokio::time::timeout(LOOK_EVERY, self.socket.next()).await;
-            let now = self.shared.clock.now();
-            match came {
-                Ok(came) => {
-                    heard_at = now;
-                    self.take(came).await?;
-                }
-                Err(_nothing_came) if now >= heard_at + LIMIT => {
-                    return Err(format!("it is silent for {} s", LIMIT.as_secs()));
-                }
-                Err(_nothing_came) => {}
+            if let Ok(came) = came {
+                self.take(came).await?;
             }
+            self.keep_time()?;
             // What has come already is compared together.
             while !self.is_reached()
                 && !self.is_full()
@@ -128,7 +143,7 @@ impl Confirming<'_> {
                 self.take(came).await?;
             }
             let reached = self.is_reached();
-            let silent = self.seam.is_reached(self.shared.clock.now(), self.seen);
+            let silent = self.is_silent();
             if (reached || silent || self.is_full())
                 && let Some(reset) = self.compare().await?
             {
@@ -151,7 +166,30 @@ impl Confirming<'_> {
         self.waiting.len() >= TOGETHER || self.bytes >= BYTES
     }
 
-    async fn take(&mut self, came: Result<Came, Ended>) -> Result<(), String> {
+    /// Whether it has come to its end, as far as that can be told.
+    fn is_silent(&self) -> bool {
+        let now = self.shared.clock.now();
+        let patient = self.seen > Seq::START || now >= self.opened + PATIENCE;
+        patient && self.seam.is_reached(now, self.seen)
+    }
+
+    /// A frame that is on its way is no silence, nor is one that we do not take yet. And nobody
+    /// may take for ever.
+    fn keep_time(&mut self) -> Result<(), Unclear> {
+        let now = self.shared.clock.now();
+        let (received, is_mid_frame) = self.socket.received();
+        if std::mem::replace(&mut self.received, received) != received && is_mid_frame {
+            self.seam.arriving(now);
+        }
+        self.seam.reading(now, !self.socket.is_held_up());
+        let took = now.saturating_sub(self.opened);
+        if took >= LIMIT || (took >= WHILE && self.frames < PACE * took.as_secs()) {
+            return Err("it takes too long to show what it has".to_owned().into());
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, came: Result<Came, Ended>) -> Result<(), Unclear> {
         let now = self.shared.clock.now();
         let frame = match came.map_err(|ended| ended.to_string())? {
             Came::Frame(frame) => frame,
@@ -163,7 +201,9 @@ impl Confirming<'_> {
         match wire::decode(&frame).map_err(|error| error.to_string())? {
             Frame::Labels { seq, labels } => {
                 self.seam.heard(now);
-                (self.seen, self.moved) = (self.seen.max(seq), true);
+                self.moved |= seq > self.seen;
+                self.seen = self.seen.max(seq);
+                self.frames += 1;
                 self.bytes += frame.len();
                 if seq <= self.row.cursor {
                     let placed = labels.into_iter().zip(0..);
@@ -174,21 +214,24 @@ impl Confirming<'_> {
             // Some say so whoever reads, and go on from there (facts 3.2).
             Frame::Error { error, .. } if error == "ConsumerTooSlow" && self.moved => {
                 self.moved = false;
+                tokio::time::sleep(BREATH).await;
                 self.socket = open(self.shared, self.service, self.seen).await?;
                 self.seam = Seam::opened(self.shared.clock.now());
             }
-            Frame::Error { error, .. } => return Err(format!("the labeler says {error}")),
+            Frame::Error { error, .. } => {
+                return Err(format!("the labeler says {error}").into());
+            }
             Frame::Other => {}
         }
         Ok(())
     }
 
-    async fn compare(&mut self) -> Result<Option<Confirmed>, String> {
+    async fn compare(&mut self) -> Result<Option<Confirmed>, Unclear> {
         let came = std::mem::take(&mut self.waiting);
         self.bytes = 0;
         // While we look, it is not the labeler who is silent.
         self.seam.reading(self.shared.clock.now(), false);
-        let asked = frames(&came);
+        let asked = places(&came);
         let held = self.shared.store.held(self.row.did.clone(), self.row.epoch, asked).await;
         let Compared { differs, missing } =
             compare(came, &held.map_err(|error| error.to_string())?);
@@ -197,13 +240,7 @@ impl Confirming<'_> {
             let why = "frames that are held have another content now".to_owned();
             return Ok(Some(Confirmed::Reset { why }));
         }
-        let room = MOST_LATE.saturating_sub(self.late.len());
-        let kept = missing.into_iter().filter(|placed| placed.raw.bytes.len() <= LONGEST);
-        // A copy, so that the label does not hold its frame.
-        self.late.extend(kept.take(room).map(|mut placed| {
-            placed.raw.bytes = Bytes::copy_from_slice(&placed.raw.bytes);
-            placed
-        }));
+        self.late.extend(missing);
         Ok(None)
     }
 

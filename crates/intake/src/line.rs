@@ -7,13 +7,16 @@
 use crate::bench::{Bench, BenchError, KeyRead};
 use crate::bundle::{Bundle, Placed};
 use crate::clock::wall_clock;
-use crate::repeats::{Compared, compare, frames};
+use crate::repeats::{Compared, Late, compare, places};
 use crate::shared::Shared;
 use identity::ResolveError;
 use label::{Did, Epoch, Seq};
 use store::{Batch, Committed, Entry, Rejected, StoreError};
 use verify::Judged;
 use wire::RawLabel;
+
+/// Late labels that are stored at once.
+const TOGETHER: usize = 512;
 
 /// One labeler's line. Lives as long as one connection.
 pub struct Line {
@@ -41,12 +44,9 @@ pub(crate) struct Carried {
     pub(crate) doubt: Option<Doubt>,
 }
 
-/// Something below the cursor that is not what it was.
-#[derive(Debug, Default)]
-pub(crate) struct Doubt {
-    /// Labels that hold and are not held, where nobody asked for them.
-    pub(crate) late: Vec<Placed>,
-}
+/// Something below the cursor that is not what it was: labels that hold and are not held, where
+/// nobody asked for them; or none, when something else is held there.
+pub(crate) type Doubt = Late;
 
 /// Why a bundle was not carried. None of it was stored.
 #[derive(Debug, thiserror::Error)]
@@ -129,30 +129,40 @@ impl Line {
     /// Looks at frames that are not above the cursor (contract section 6). What is held is
     /// dropped. What is not is stored, if it was asked for; else it raises a doubt.
     async fn look_back(&mut self, again: Vec<Placed>) -> Result<(u64, Option<Doubt>), LineError> {
-        let (did, asked) = (self.labeler.clone(), frames(&again));
+        let (did, asked) = (self.labeler.clone(), places(&again));
         let held = self.shared.store.held(did, self.epoch, asked).await?;
         let Compared { differs, missing } = compare(again, &held);
         if differs {
             return Ok((0, Some(Doubt::default())));
         }
-        if !self.rereads {
-            let (late, _) = self.holding(missing).await?;
-            return Ok((0, (!late.is_empty()).then_some(Doubt { late })));
+        if self.rereads {
+            return Ok((self.store_late(missing).await?, None));
         }
-        Ok((self.store_late(missing).await?, None))
+        let mut doubt = Doubt::default();
+        match self.holding(missing.clone()).await {
+            Ok((late, _)) => doubt.extend(late),
+            // They do not come a second time, so they are judged later.
+            Err(LineError::Unasked(_)) => doubt.extend(missing),
+            Err(error) => return Err(error),
+        }
+        Ok((0, (!doubt.is_empty()).then_some(doubt)))
     }
 
     /// Stores what was published late: below the cursor, which stays. Answers how much of it
     /// holds.
     pub(crate) async fn store_late(&mut self, late: Vec<Placed>) -> Result<u64, LineError> {
-        let (late, judged) = self.holding(late).await?;
-        if late.is_empty() {
-            return Ok(0);
+        let mut stored = 0;
+        for some in late.chunks(TOGETHER) {
+            let (late, judged) = self.holding(some.to_vec()).await?;
+            if late.is_empty() {
+                continue;
+            }
+            count(&judged);
+            let entries = late.into_iter().zip(judged).map(entry).collect();
+            stored += self.commit(self.cursor, entries).await?.labels;
         }
-        count(&judged);
-        metrics::counter!("labeltap_labels_late_total").increment(late.len() as u64);
-        let entries = late.into_iter().zip(judged).map(entry).collect();
-        Ok(self.commit(self.cursor, entries).await?.labels)
+        metrics::counter!("labeltap_labels_late_total").increment(stored);
+        Ok(stored)
     }
 
     /// Those that hold. What does not was rejected before.

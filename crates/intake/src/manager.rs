@@ -102,6 +102,7 @@ pub async fn run(
         most_memory,
         passes: Arc::new(Semaphore::new(PASSES)),
         probes: Arc::new(Semaphore::new(PROBES)),
+        confirms: Arc::new(Semaphore::new(PROBES)),
         most_labels: settings.most_labels,
         clock: Clock::start(),
         rest: settings.rest,

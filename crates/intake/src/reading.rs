@@ -89,7 +89,7 @@ pub(crate) enum Finish {
 pub(crate) struct Purpose {
     /// Whether the labeler has been caught up with before.
     pub(crate) caught_up: bool,
-    /// Where it was asked to begin, if that is below what is stored.
+    /// What is stored already, if it was asked for some of that.
     pub(crate) rewound: Option<Seq>,
     /// When to read some of it a second time.
     pub(crate) reread_at: Moment,
@@ -134,6 +134,7 @@ pub(crate) struct Reading {
     on_the_way: u64,
     /// Set when the labeler has said `OutdatedCursor`, until it is clear what that means.
     outdated: bool,
+    outdated_said: bool,
     gap: bool,
     /// A key to judge by from the next bundle on.
     new_key: Option<KeyRead>,
@@ -170,6 +171,7 @@ impl Reading {
             purpose,
             on_the_way: 0,
             outdated: false,
+            outdated_said: false,
             gap: false,
             new_key: None,
             hands: Hands::Free(Box::new(line)),
@@ -215,6 +217,9 @@ impl Reading {
             if let Some(step) = self.keep_time().await {
                 return step;
             }
+            if let Some(finish) = self.finished() {
+                return Step::Ended(finish);
+            }
             if let Some(step) = self.turn().await {
                 return step;
             }
@@ -259,8 +264,11 @@ impl Reading {
         if self.purpose.room == 0 {
             self.ending.get_or_insert(Finish::Full);
         }
-        if let Some(doubt) = carried.doubt {
+        if let Some(mut doubt) = carried.doubt {
             let why = "frames below the cursor are not those that are held".to_owned();
+            if let Some(Finish::Doubt { doubt: before, .. }) = &mut self.ending {
+                doubt.extend(before.take());
+            }
             self.ending = Some(Finish::Doubt { why, doubt });
         }
         if carried.learned_key {
@@ -361,9 +369,9 @@ impl Reading {
             return None;
         }
         self.probe = None;
-        if self.purpose.rewound.take().is_some() && self.purpose.caught_up {
+        if let Some(stored) = self.purpose.rewound.take() {
             self.seam = None;
-            return self.reread();
+            return self.reread(stored);
         }
         match self
             .shared
@@ -380,16 +388,32 @@ impl Reading {
         }
     }
 
-    /// All that was to be read a second time has come. If it ends below the cursor, the labeler
-    /// may have started over; unless it has said that it keeps only what is new.
-    fn reread(&mut self) -> Option<Step> {
-        let cursor = self.line().map(|line| line.cursor())?;
-        if self.seen < cursor && !std::mem::take(&mut self.outdated) {
-            let why = format!("nothing comes any more up to frame {cursor}, which is held");
+    /// All that was to be read a second time has come, up to what was stored then: what has come
+    /// since was read once. If it ends below that, the labeler may have started over. If nothing
+    /// has come at all it says nothing of what is past, which shows nothing.
+    fn reread(&mut self, stored: Seq) -> Option<Step> {
+        self.outdated = false;
+        if Seq::START < self.seen && self.seen < stored {
+            let why = format!("nothing comes any more up to frame {stored}, which is held");
             self.ending = Some(Finish::Doubt { why, doubt: Doubt::default() });
             return None;
         }
-        Some(Step::Settled(cursor))
+        Some(Step::Settled(stored))
+    }
+
+    /// Finishes what is being carried, reads nothing meanwhile, and answers what became of it.
+    /// Whoever wants to wait for something else has to ask for this before: what is being
+    /// carried holds turns that others wait for, and is not carried on while nobody asks.
+    pub(crate) async fn put_down(&mut self) -> Option<Step> {
+        if matches!(self.hands, Hands::Free(_)) {
+            return None;
+        }
+        let (line, result) = carried(&mut self.hands).await;
+        self.hands = Hands::Free(line);
+        match result {
+            Ok(carried) => self.arrived(carried),
+            Err(error) => Some(Step::Ended(Finish::Line(error))),
+        }
     }
 
     /// Everything read is stored, and that is all there was.
@@ -462,6 +486,9 @@ impl Reading {
     /// The labeler no longer has what comes after the cursor. Whoever asked for everything has
     /// lost nothing by that, and whoever asked for more than is missing will see.
     fn outdated(&mut self) {
+        if std::mem::replace(&mut self.outdated_said, true) {
+            return;
+        }
         match self.purpose.rewound {
             Some(_) => self.outdated = true,
             None => self.gap = self.last > Seq::START,

@@ -6,7 +6,9 @@
 //! that was rejected.
 
 use crate::bundle::Placed;
-use label::{Did, Parts, Seq};
+use bytes::Bytes;
+use label::{Did, Label, Parts, Seq};
+use std::collections::HashMap;
 use store::HeldFrames;
 use wire::Claim;
 
@@ -21,12 +23,13 @@ pub(crate) struct Compared {
 
 /// Compares what came with what is held of the same frames.
 pub(crate) fn compare(came: Vec<Placed>, held: &HeldFrames) -> Compared {
+    let known: HashMap<(Seq, u32), &Label> =
+        held.labels.iter().map(|held| ((held.seq, held.place), &held.label)).collect();
     let mut compared = Compared::default();
     for placed in came {
-        let at = (placed.seq, placed.place);
-        match held.labels.iter().find(|held| (held.seq, held.place) == at) {
-            Some(held) => {
-                let same = parts(&placed).is_none_or(|said| held.label.says_the_same(&said));
+        match known.get(&(placed.seq, placed.place)) {
+            Some(label) => {
+                let same = parts(&placed).is_none_or(|said| label.says_the_same(&said));
                 compared.differs |= !same;
             }
             // What no longer applies may have been taken away.
@@ -37,11 +40,51 @@ pub(crate) fn compare(came: Vec<Placed>, held: &HeldFrames) -> Compared {
     compared
 }
 
-/// The frames that labels belong to, each once.
-pub(crate) fn frames(labels: &[Placed]) -> Vec<Seq> {
-    let mut frames: Vec<Seq> = labels.iter().map(|placed| placed.seq).collect();
-    frames.dedup();
-    frames
+/// Where these labels stood, by frame and place.
+pub(crate) fn places(labels: &[Placed]) -> Vec<(Seq, u32)> {
+    labels.iter().map(|placed| (placed.seq, placed.place)).collect()
+}
+
+/// What is handed on of late labels at once, in labels and in bytes; what is beyond is found the
+/// next time.
+const MOST_LATE: usize = 10_000;
+const MOST_LATE_BYTES: usize = 4 << 20;
+
+/// Labels that were published late and wait to be stored. Bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    labels: Vec<Placed>,
+    bytes: usize,
+}
+
+impl Late {
+    /// Adds one, unless it is there or there is no room for it. A copy of the label, so that it
+    /// does not hold its frame.
+    pub(crate) fn add(&mut self, mut placed: Placed) {
+        let bytes = placed.raw.bytes.len();
+        let at = (placed.seq, placed.place);
+        let full = self.labels.len() >= MOST_LATE || self.bytes + bytes > MOST_LATE_BYTES;
+        if full || self.labels.last().is_some_and(|last| (last.seq, last.place) == at) {
+            return;
+        }
+        self.bytes += bytes;
+        placed.raw.bytes = Bytes::copy_from_slice(&placed.raw.bytes);
+        self.labels.push(placed);
+    }
+
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = Placed>) {
+        more.into_iter().for_each(|placed| self.add(placed));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The labels, for another place to hold.
+    pub(crate) fn take(&mut self) -> Vec<Placed> {
+        self.bytes = 0;
+        std::mem::take(&mut self.labels)
+    }
 }
 
 /// What a label says; `None` when it cannot be read, and was rejected then.
@@ -62,7 +105,6 @@ fn parts(placed: &Placed) -> Option<Parts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use label::Label;
     use store::Held;
     use testkit::{LabelSpec, SigningKey};
 

@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) passes: Arc<Semaphore>,
     /// How many second connections may be open at once, looking for a head.
     pub(crate) probes: Arc<Semaphore>,
+    /// How many may be open at once, finding out whether a labeler has started over.
+    pub(crate) confirms: Arc<Semaphore>,
     /// How many labels of one labeler may be stored.
     pub(crate) most_labels: Option<u64>,
     pub(crate) clock: Clock,

@@ -5,7 +5,7 @@ use crate::convert::{epoch, seq, signed};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::{self, Arrival};
-use crate::{Batch, Committed, Entry, StoreError, contents, rejected};
+use crate::{Batch, Committed, Entry, StoreError, contents, frames, rejected};
 use label::{Did, Epoch, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -16,8 +16,8 @@ struct Place {
     epoch: Epoch,
     cursor: Seq,
     caught_up: bool,
-    /// Whether what comes is compared with what was said before the labeler started over.
-    compares: bool,
+    /// How long what comes is compared with what was said before the labeler started over.
+    compares_until: Option<i64>,
 }
 
 /// What a batch adds to its labeler's row.
@@ -33,7 +33,11 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
     let place = place(desk.db, &batch.labeler)?
         .filter(|place| place.tracked)
         .ok_or_else(|| StoreError::NotTracked(batch.labeler.clone()))?;
-    let Place { labeler, epoch, cursor, caught_up, compares, .. } = place;
+    let Place { labeler, epoch, cursor, caught_up, compares_until, .. } = place;
+    let compares = compares_until.is_some_and(|until| batch.received_at.0 < until);
+    if compares_until.is_some() && !compares {
+        contents::forget(desk, labeler)?;
+    }
     if (epoch, cursor) != (batch.epoch, batch.after) {
         return Err(StoreError::Moved { epoch, cursor });
     }
@@ -48,6 +52,11 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
         match entry {
             Entry::Label { seq, place, label, verdict, raw } => {
                 let (at, raw) = ((*seq, *place), raw.as_deref());
+                // What is published late may be found in more than one way.
+                let late = *seq <= batch.after;
+                if late && frames::is_held(desk.db, labeler, epoch, at)? {
+                    continue;
+                }
                 if compares && contents::is_known(desk, &arrival, at, label, *verdict, raw)? {
                     continue;
                 }
@@ -71,7 +80,9 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
 
 fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {
     let mut select = db.prepare_cached(
-        "SELECT id, tracked, epoch, cursor, caught_up, comparing = 2 FROM labelers WHERE did = ?1",
+        "SELECT id, tracked, epoch, cursor, caught_up,
+             CASE comparing WHEN 2 THEN compares_until END
+         FROM labelers WHERE did = ?1",
     )?;
     let read = |row: &Row<'_>| {
         Ok(Place {
@@ -80,7 +91,7 @@ fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {
             epoch: epoch(row, 2)?,
             cursor: seq(row, 3)?,
             caught_up: row.get(4)?,
-            compares: row.get(5)?,
+            compares_until: row.get(5)?,
         })
     };
     select.query_row([did.as_str()], read).optional()

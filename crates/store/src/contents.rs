@@ -3,10 +3,10 @@
 //! When a new epoch begins, all that is held of the labeler is gathered in the table
 //! `contents`, by a hash of what is said, a stretch at a time. While the new epoch is read, a
 //! label whose content is held moves to its new frame under its old event id (contract
-//! section 6: it is not delivered again). Once caught up, the sweep takes the table's rows away.
+//! section 6: it is not delivered again). After a week the sweep takes the table's rows away.
 //!
-//! With one exception: what is said of a key after something new was said of it is told again.
-//! The new one may be old: taken away when it no longer applied (`retire`), and sent again. Who
+//! With one exception: what is newer than something new that was said of the same key is told
+//! again. The new one was taken away when it no longer applied (`retire`), and is sent again. Who
 //! is told of it has to hear again what came after it, too.
 
 use crate::StoreError;
@@ -136,23 +136,39 @@ pub(crate) fn is_known(
     Ok(true)
 }
 
-/// Remembers that something new was said of the label's key. No label has the id 0.
+/// Remembers that something new was said of the label's key, and when it was made: below 0, where
+/// no label has its id.
 fn mark(db: &Connection, labeler: Interned, label: &Label) -> Result<(), StoreError> {
-    let mut insert =
-        db.prepare_cached("INSERT OR IGNORE INTO contents (labeler, hash, id) VALUES (?1, ?2, 0)")?;
-    insert.execute(params![labeler.0, hash_of_key(label)])?;
+    let mut insert = db
+        .prepare_cached("INSERT OR IGNORE INTO contents (labeler, hash, id) VALUES (?1, ?2, ?3)")?;
+    insert.execute(params![labeler.0, hash_of_key(label), -made(label)])?;
+    Ok(())
+}
+
+/// When a label was made, in milliseconds since 1970, at least 1.
+fn made(label: &Label) -> i64 {
+    label::syntax::instant(&label.cts).map_or(1, |instant| instant.div_euclid(1000).max(1))
+}
+
+/// From here on what this labeler says is not compared any more.
+pub(crate) fn forget(desk: &mut Desk<'_>, labeler: Interned) -> Result<(), StoreError> {
+    let mut update = desk.db.prepare_cached("UPDATE labelers SET comparing = 0 WHERE id = ?1")?;
+    update.execute([labeler.0])?;
+    desk.ledger.sweeping = true;
     Ok(())
 }
 
 fn is_marked(db: &Connection, labeler: Interned, label: &Label) -> Result<bool, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id = 0")?;
-    Ok(select.exists(params![labeler.0, hash_of_key(label)])?)
+    let mut select = db.prepare_cached(
+        "SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id < 0 AND id > ?3",
+    )?;
+    Ok(select.exists(params![labeler.0, hash_of_key(label), -made(label)])?)
 }
 
 fn find(db: &Connection, labeler: Interned, label: &Label) -> Result<Option<EventId>, StoreError> {
-    let mut candidates =
-        db.prepare_cached("SELECT id FROM contents WHERE labeler = ?1 AND hash = ?2 ORDER BY id")?;
+    let mut candidates = db.prepare_cached(
+        "SELECT id FROM contents WHERE labeler = ?1 AND hash = ?2 AND id > 0 ORDER BY id",
+    )?;
     let mut row = db.prepare_cached(&format!(
         "SELECT {} FROM labels WHERE id = ?1 AND labeler = ?2",
         rows::LABEL

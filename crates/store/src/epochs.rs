@@ -6,6 +6,10 @@ use crate::{StoreError, happenings, labelers};
 use label::{Change, Did, Epoch, Millis, Seq};
 use rusqlite::params;
 
+/// How long what comes is compared with what was said before, in milliseconds: a week, since an
+/// operator who has lost a database may restore it some days later.
+const COMPARES: i64 = 7 * 24 * 3_600_000;
+
 /// Begins a new epoch, if the labeler is still in the one that was looked at.
 pub(crate) fn reset(
     desk: &mut Desk<'_>,
@@ -21,9 +25,9 @@ pub(crate) fn reset(
     }
     let mut update = desk.db.prepare_cached(
         "UPDATE labelers SET epoch = epoch + 1, cursor = 0, caught_up = 0, settled = 0, swept = 0,
-             comparing = 1 WHERE did = ?1",
+             comparing = 1, compares_until = ?2 WHERE did = ?1",
     )?;
-    update.execute([did.as_str()])?;
+    update.execute(params![did.as_str(), now.0.saturating_add(COMPARES)])?;
     happenings::add(desk, did, Change::SequenceReset, state, now)
 }
 

@@ -17,21 +17,21 @@ pub struct Held {
     pub label: Label,
 }
 
-/// What is held of these frames of a labeler, in its present epoch.
+/// What is held of these labels of a labeler, in its present epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldFrames {
-    /// The labels, in order.
+    /// Those that are.
     pub labels: Vec<Held>,
     /// Of frames up to this one labels may have been taken away, since they no longer apply.
     pub swept: Seq,
 }
 
-/// Looks for each of these frames. Costs a look at the index for each.
+/// Looks for each of these labels, by frame and place. Costs a look at the index for each.
 pub(crate) fn held(
     db: &mut Connection,
     did: &Did,
     epoch: Epoch,
-    mut frames: Vec<Seq>,
+    asked: &[(Seq, u32)],
 ) -> Result<HeldFrames, StoreError> {
     let snapshot = db.transaction()?;
     let mut select = snapshot.prepare_cached("SELECT id, swept FROM labelers WHERE did = ?1")?;
@@ -40,21 +40,33 @@ pub(crate) fn held(
     let Some((labeler, swept)) = found.optional()? else {
         return Ok(HeldFrames { labels: Vec::new(), swept: Seq::START });
     };
-    frames.sort_unstable();
-    frames.dedup();
     let mut labels = Vec::new();
     let mut select = snapshot.prepare_cached(&format!(
-        "SELECT {} FROM labels WHERE labeler = ?1 AND epoch = ?2 AND seq = ?3 ORDER BY place",
+        "SELECT {} FROM labels WHERE labeler = ?1 AND epoch = ?2 AND seq = ?3 AND place = ?4
+         LIMIT 1",
         rows::LABEL
     ))?;
-    for seq in frames {
-        let mut found = select.query(params![labeler.0, epoch.0, seq.get()])?;
-        while let Some(row) = found.next()? {
-            let event = rows::label(row, did.clone())?;
-            labels.push(Held { seq, place: event.place, label: event.label });
+    for (seq, place) in asked {
+        let read = |row: &rusqlite::Row<'_>| rows::label(row, did.clone());
+        let at = params![labeler.0, epoch.0, seq.get(), place];
+        if let Some(event) = select.query_row(at, read).optional()? {
+            labels.push(Held { seq: *seq, place: *place, label: event.label });
         }
     }
     Ok(HeldFrames { labels, swept })
+}
+
+/// Whether this label is held.
+pub(crate) fn is_held(
+    db: &Connection,
+    labeler: Interned,
+    epoch: Epoch,
+    (seq, place): (Seq, u32),
+) -> Result<bool, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT 1 FROM labels WHERE labeler = ?1 AND epoch = ?2 AND seq = ?3 AND place = ?4",
+    )?;
+    Ok(select.exists(params![labeler.0, epoch.0, seq.get(), place])?)
 }
 
 /// The frame of the labeler's label before its newest `back` ones; [`Seq::START`] if it has not

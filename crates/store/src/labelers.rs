@@ -4,7 +4,7 @@
 use crate::convert::{count, epoch, seq, unreadable};
 use crate::desk::Desk;
 use crate::{Counts, LabelerRow, Noted, Source, StoreError, frames, happenings, sweep};
-use label::{Change, Did, Epoch, Millis};
+use label::{Change, Did, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 /// The database's own number for a labeler; never given twice, also after a purge.
@@ -120,13 +120,9 @@ pub(crate) fn caught_up(
         return Ok(());
     }
     let settled = frames::rewound(desk.db, did, UNSETTLED)?;
-    let mut update = desk.db.prepare_cached(
-        "UPDATE labelers SET caught_up = 1, comparing = 0, settled = ?2 WHERE did = ?1",
-    )?;
+    let mut update =
+        desk.db.prepare_cached("UPDATE labelers SET caught_up = 1, settled = ?2 WHERE did = ?1")?;
     update.execute(params![did.as_str(), settled.get()])?;
-    if row.epoch > Epoch::FIRST {
-        sweep::order(desk)?; // what was gathered
-    }
     happenings::add(desk, did, Change::CaughtUp, state, now)
 }
 

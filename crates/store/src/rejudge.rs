@@ -4,7 +4,7 @@ use crate::convert::{event_id, seq, signed, small};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::{self, Arrival};
-use crate::{StoreError, labelers};
+use crate::{StoreError, frames, labelers};
 use label::{Did, Epoch, EventId, Label, Millis, Verdict};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -63,7 +63,7 @@ pub(crate) fn readmit(
     let row = labelers::one(desk.db, did)?.filter(|row| row.tracked);
     let row = row.ok_or_else(|| StoreError::NotTracked(did.clone()))?;
     let labeler = Interned(row.row);
-    let mut readmitted = 0;
+    let (mut readmitted, mut gone) = (0, 0);
     for one in labels {
         let mut delete = desk.db.prepare_cached(
             "DELETE FROM rejected WHERE id = ?1 AND labeler = ?2
@@ -80,14 +80,19 @@ pub(crate) fn readmit(
         });
         let Some((arrival, seq, place)) = found.optional()? else { continue };
         let raw = one.raw.as_deref();
+        // It may have been found by a second reading meanwhile.
+        if frames::is_held(desk.db, labeler, arrival.epoch, (seq, place))? {
+            gone += 1;
+            continue;
+        }
         log::insert(desk, &arrival, seq, place, &one.label, one.verdict, raw)?;
         readmitted += 1;
     }
     let mut update = desk.db.prepare_cached(
-        "UPDATE labelers SET labels = labels + ?2, rejected = rejected - ?2,
-             rejected_kept = rejected_kept - ?2 WHERE id = ?1",
+        "UPDATE labelers SET labels = labels + ?2, rejected = rejected - ?3,
+             rejected_kept = rejected_kept - ?3 WHERE id = ?1",
     )?;
-    update.execute(params![labeler.0, signed(readmitted)])?;
+    update.execute(params![labeler.0, signed(readmitted), signed(readmitted + gone)])?;
     Ok(readmitted)
 }
 

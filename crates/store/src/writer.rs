@@ -54,15 +54,19 @@ impl Writer {
         signs: Signs,
         room: Room,
     ) -> rusqlite::Result<Self> {
-        let ledger =
-            db.query_row("SELECT last_id, added, sweep_next IS NOT NULL FROM meta", [], |row| {
+        let ledger = db.query_row(
+            "SELECT last_id, added,
+                     sweep_next IS NOT NULL OR EXISTS (SELECT 1 FROM contents) FROM meta",
+            [],
+            |row| {
                 Ok(Ledger {
                     last: event_id(row, 0)?,
                     added: count(row, 1)?,
                     roster: 0,
                     sweeping: row.get(2)?,
                 })
-            })?;
+            },
+        )?;
         signs.head.send_replace(Head { last: ledger.last, added: ledger.added });
         let (failure, failed_at) = (None, Instant::now());
         let mut writer = Self { db, ledger, keep_rejected, signs, room, failure, failed_at };

@@ -108,7 +108,10 @@ pub enum Heard {
     /// It has not.
     NotReset,
     /// It could not be found out.
-    Undecided,
+    Undecided {
+        /// How long the labeler asks us to wait.
+        retry_after: Option<Duration>,
+    },
     /// Behind so many frames the stream goes on.
     GoesOn,
     /// There it breaks off as well.
@@ -167,6 +170,10 @@ pub struct Link {
     beyond: i64,
     /// When the labeler last started over.
     reset_at: Option<Moment>,
+    /// How often it did so lately.
+    resets: u32,
+    /// Until when the labeler wants to be left alone.
+    not_before: Option<Moment>,
     /// Tells this labeler's waits apart from the others', so that they do not come back
     /// all at once. Derived from the DID, which keeps this a pure function.
     salt: u64,
@@ -186,6 +193,8 @@ impl Link {
             search: None,
             beyond: 0,
             reset_at: None,
+            resets: 0,
+            not_before: None,
             salt,
             rest,
         };
@@ -204,15 +213,27 @@ impl Link {
     /// caller reported late, and the answer is still the same.
     pub fn hear(&mut self, now: Moment, heard: Heard) -> Order {
         match (self.stand, heard) {
-            (Stand::Looking { .. }, Heard::Found) => self.go(Stand::Dialing),
+            (Stand::Looking { .. }, Heard::Found) => match self.not_before {
+                // Somebody had us look; the labeler still wants to be left alone.
+                Some(asked) if now < asked => {
+                    self.rest_until(asked, Order::Dial { beyond: self.beyond })
+                }
+                _ => self.go(Stand::Dialing),
+            },
             (Stand::Looking { .. } | Stand::Open { .. }, Heard::Lacking | Heard::Gone) => {
                 self.rest_lacking(now, Order::Look { fresh: true })
             }
             (Stand::Dialing | Stand::Open { .. }, Heard::Full) => {
-                self.rest_lacking(now, Order::Dial { beyond: self.beyond })
+                self.rest_lacking(now, Order::Look { fresh: true })
             }
-            (Stand::Looking { .. } | Stand::Open { .. }, Heard::Unasked { retry_after })
-            | (Stand::Dialing, Heard::Lost { retry_after }) => self.fail(now, retry_after, true),
+            (
+                Stand::Looking { .. } | Stand::Dialing | Stand::Open { .. },
+                Heard::Unasked { retry_after },
+            ) => self.fail(now, retry_after, true),
+            (Stand::Dialing, Heard::Lost { retry_after }) => {
+                self.leave_alone(now, retry_after);
+                self.fail(now, retry_after, true)
+            }
             (Stand::Dialing, Heard::Opened) => {
                 self.go(Stand::Open { since: now, progressed: false })
             }
@@ -270,11 +291,13 @@ impl Link {
                 (self.stuck.1, self.beyond, self.search) = (0, 0, None);
                 let lately =
                     self.reset_at.is_some_and(|at| now.saturating_sub(at) < self.rest.look_again);
+                self.resets = if lately { self.resets.saturating_add(1) } else { 0 };
                 self.reset_at = Some(now);
-                if lately {
-                    return self.rest_lacking(now, Order::Dial { beyond: 0 });
-                }
                 self.failures = 0;
+                if lately {
+                    let wait = self.rest.wait_lacking(self.salt, self.resets);
+                    return self.rest_until(now + wait, Order::Dial { beyond: 0 });
+                }
                 self.go(Stand::Dialing)
             }
             Heard::NotReset => {
@@ -285,9 +308,9 @@ impl Link {
                 }
                 self.fail(now, None, false)
             }
-            Heard::Undecided | Heard::Lost { .. } => {
+            Heard::Undecided { retry_after } | Heard::Lost { retry_after } => {
                 self.stuck.1 = 0;
-                self.fail(now, None, true)
+                self.fail(now, retry_after, true)
             }
             _ => self.order(),
         }
@@ -297,7 +320,7 @@ impl Link {
         let goes_on = match heard {
             Heard::GoesOn => true,
             Heard::Fails => false,
-            Heard::Lost { .. } => return self.fail(now, None, true),
+            Heard::Lost { retry_after } => return self.fail(now, retry_after, true),
             _ => return self.order(),
         };
         let Some(search) = &mut self.search else { return self.go(Stand::Dialing) };
@@ -382,6 +405,11 @@ impl Link {
         let own = self.rest.wait(self.salt, self.failures);
         let asked = retry_after.unwrap_or_default().min(LONGEST_ASKED);
         self.rest_until(now + own.max(asked), Order::Look { fresh })
+    }
+
+    /// Remembers how long the labeler wants to be left alone.
+    fn leave_alone(&mut self, now: Moment, retry_after: Option<Duration>) {
+        self.not_before = retry_after.map(|asked| now + asked.min(LONGEST_ASKED));
     }
 
     fn rest_lacking(&mut self, now: Moment, again: Order) -> Order {

@@ -143,8 +143,7 @@ fn if_it_did_not_the_first_frame_behind_is_looked_for_and_read_from() {
     };
     assert_eq!(next(&mut link, Heard::NotReset), Order::Try { beyond: 1 });
     assert_eq!(next(&mut link, Heard::Fails), Order::Try { beyond: 2 });
-    assert_eq!(next(&mut link, Heard::Fails), Order::Try { beyond: 4 });
-    assert_eq!(next(&mut link, Heard::GoesOn), Order::Try { beyond: 3 });
+    assert_eq!(next(&mut link, Heard::Fails), Order::Try { beyond: 3 });
     assert_eq!(link.hear(secs(0), Heard::GoesOn), Order::Dial { beyond: 3 });
     // Behind it there may be the next such frame.
     for _ in 0..STUCK {
@@ -188,6 +187,15 @@ fn a_labeler_that_starts_over_all_the_time_has_to_wait() {
 }
 
 #[test]
+fn a_call_does_not_undercut_what_the_labeler_asked_for() {
+    let asked = Heard::Lost { retry_after: Some(secs(100)) };
+    let script = [(0, Heard::Found), (0, asked), (10, Heard::Called), (10, Heard::Found)];
+    assert_eq!(play(&script).last(), Some(&Order::RestUntil(secs(100))));
+    let later = [script.as_slice(), &[(100, Heard::Rested)]].concat();
+    assert_eq!(play(&later).last(), Some(&Order::Dial { beyond: 0 }));
+}
+
+#[test]
 fn a_call_ends_a_rest_and_nothing_else() {
     assert_eq!(play(&[(0, Heard::Called)]).last(), Some(&Order::Look { fresh: false }));
     let script = [(0, Heard::Found), (0, LOST), (0, Heard::Called)];
@@ -212,7 +220,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         Just(Heard::Doubt),
         Just(Heard::Reset),
         Just(Heard::NotReset),
-        Just(Heard::Undecided),
+        Just(Heard::Undecided { retry_after: None }),
         Just(Heard::GoesOn),
         Just(Heard::Fails),
         Just(Heard::Full),

@@ -53,6 +53,9 @@ impl Subscription {
             self.show(State::Connecting);
         }
         let want = if fresh { Want::Fresh } else { Want::Cached };
+        if fresh {
+            self.watch.asks(&self.shared);
+        }
         let outcome = self.shared.resolver.resolve(&self.labeler, want).await;
         let row = self.row().await?;
         match outcome {
@@ -117,7 +120,7 @@ impl Subscription {
             Err(ResolveError::NotFound(why)) => return self.close(State::Gone, why).await,
             Err(error) => {
                 tracing::debug!(labeler = %self.labeler, %error, "no look at the DID document");
-                self.watch.failed(&self.shared, self.salt);
+                self.watch.failed(&self.shared, self.salt, asked_to_wait(&error));
                 return Ok(None);
             }
         };
@@ -137,13 +140,16 @@ impl Subscription {
             self.judge_again().await?;
         }
         if moved {
+            self.watch.changed();
             tracing::info!(labeler = %self.labeler, %service, "the labeler has moved");
             self.status.connected_since = None;
             self.hang_up();
             self.happened(Change::Disconnected).await?;
             return Ok(Some(Heard::Anew));
         }
-        if !changed {
+        if changed {
+            self.watch.changed();
+        } else {
             self.watch.unchanged(&self.shared);
         }
         Ok(None)

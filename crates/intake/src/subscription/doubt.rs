@@ -1,17 +1,17 @@
 //! What is done when the stream shows that the labeler may have started over, and when it breaks
 //! off at one frame again and again (contract section 6).
 
-use super::Subscription;
+use super::{Subscription, asked_to_wait};
 use crate::clock::wall_clock;
-use crate::confirm::{Confirmed, confirm};
+use crate::confirm::{Confirmed, Unclear, confirm};
 use crate::dial::dial;
-use crate::line::{Doubt, Line, LineError};
+use crate::line::{Line, LineError};
 use crate::socket::Came;
 use fleet::{Heard, State};
 use label::Seq;
 use std::sync::Arc;
 use std::time::Duration;
-use store::StoreError;
+use store::{Remedy, StoreError};
 
 /// A stream from which nothing comes for so long goes on.
 const GOES_ON_AFTER: Duration = Duration::from_secs(5);
@@ -19,55 +19,71 @@ const GOES_ON_AFTER: Duration = Duration::from_secs(5);
 impl Subscription {
     /// Finds out whether the labeler has started over, and begins a new epoch if so.
     pub(super) async fn confirm(&mut self) -> Result<Heard, StoreError> {
-        let Some(known) = self.known.clone() else { return Ok(Heard::Undecided) };
-        let row = self.row().await?;
+        let undecided = Heard::Undecided { retry_after: None };
+        let Some(known) = self.known.clone() else { return Ok(undecided) };
+        let Ok(_turn) = self.shared.confirms.clone().acquire_owned().await else {
+            return Ok(undecided);
+        };
         self.take_place().await;
-        let doubt = std::mem::take(&mut self.doubt);
-        match confirm(&self.shared, &known.service, &row).await {
+        let row = self.row().await?;
+        let confirmed = confirm(&self.shared, &known.service, &row).await;
+        self.place = None;
+        match confirmed {
             Ok(Confirmed::Reset { why }) => {
                 tracing::warn!(labeler = %self.labeler, why, "the labeler has started over");
+                self.doubt.take();
                 let (did, state) = (self.labeler.clone(), State::Backfilling.as_str());
                 self.shared.store.reset(did, row.epoch, state, wall_clock()).await?;
                 self.reread_at = None;
+                self.trouble(State::Waiting, format!("it has started over: {why}"));
                 Ok(Heard::Reset)
             }
-            Ok(Confirmed::NotReset(late)) => {
-                self.store_late(Doubt { late }, doubt).await?;
-                self.place = None;
+            Ok(Confirmed::NotReset(mut late)) => {
+                self.doubt.extend(late.take());
+                self.show(State::Waiting);
+                self.late_to_the_store().await?;
                 Ok(Heard::NotReset)
             }
-            Err(why) => {
-                self.place = None;
-                // Kept, since it may be found nowhere else.
-                self.doubt = doubt;
+            Err(Unclear { why, retry_after }) => {
                 let before = self.status.error.take().unwrap_or_default();
                 let before = before.split(UNDECIDED).next().unwrap_or_default();
                 self.trouble(State::Waiting, format!("{before}{UNDECIDED}{why}"));
-                Ok(Heard::Undecided)
+                // What raised the doubt may be found nowhere else.
+                self.late_to_the_store().await?;
+                Ok(Heard::Undecided { retry_after })
             }
         }
     }
 
-    /// Stores what was published late: what was found now, and what raised the doubt.
-    async fn store_late(&mut self, found: Doubt, mut doubt: Doubt) -> Result<(), StoreError> {
-        let Some(known) = self.known.clone() else { return Ok(()) };
+    /// Stores what was published late. Answers how long to wait if it cannot be judged now; then
+    /// it is kept.
+    pub(super) async fn late_to_the_store(&mut self) -> Result<Option<Heard>, StoreError> {
+        let Some(known) = self.known.clone() else { return Ok(None) };
+        if self.doubt.is_empty() {
+            return Ok(None);
+        }
         let row = self.row().await?;
-        let at = |placed: &crate::bundle::Placed| (placed.seq, placed.place);
-        doubt.late.retain(|one| found.late.iter().all(|other| at(other) != at(one)));
-        let late = found.late.into_iter().chain(doubt.late).collect();
         let (shared, did) = (self.shared.clone(), self.labeler.clone());
         let mut line = Line::new(shared, did, known.key, (row.epoch, row.cursor), true);
-        match line.store_late(late).await {
-            Ok(0) => Ok(()),
+        let late = self.doubt.take();
+        match line.store_late(late.clone()).await {
             Ok(stored) => {
-                tracing::info!(labeler = %self.labeler, stored, "labels were published late");
-                Ok(())
+                if stored > 0 {
+                    tracing::info!(labeler = %self.labeler, stored, "labels were published late");
+                }
+                Ok(None)
             }
-            Err(LineError::Store(error)) => Err(error),
-            // They will be missed again.
+            Err(LineError::Store(error)) if error.remedy() == Remedy::Leave => Err(error),
             Err(error) => {
-                tracing::info!(labeler = %self.labeler, %error, "late labels are not stored yet");
-                Ok(())
+                self.doubt.extend(late);
+                self.trouble(State::Waiting, error.to_string());
+                match error {
+                    LineError::Store(error) => Err(error),
+                    LineError::Unasked(error) => {
+                        Ok(Some(Heard::Unasked { retry_after: asked_to_wait(&error) }))
+                    }
+                    _ => Ok(Some(Heard::Lost { retry_after: None })),
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::reading::Reading;
 use crate::shared::Shared;
 use fleet::{Heard, Link, Moment, Order, State, Status};
 use identity::ResolveError;
-use label::{Change, Did, Millis};
+use label::{Change, Did, Millis, Seq};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 use store::{LabelerRow, Remedy, StoreError};
@@ -46,8 +46,10 @@ struct Subscription {
     watch: Watch,
     /// When to read some of the stream a second time; `None`: that is not known yet.
     reread_at: Option<Moment>,
-    /// What shows that the labeler may have started over.
+    /// What shows that the labeler may have started over, or was published late.
     doubt: Doubt,
+    /// Frames that are left out, as was told already.
+    left_out: Option<(Seq, Seq)>,
     salt: u64,
     /// Asks for the handle while the stream is already being read; one task at most.
     aside: JoinSet<()>,
@@ -71,6 +73,7 @@ pub(crate) async fn follow(shared: Shared, labeler: Did) -> Result<(), StoreErro
         watch: Watch::new(),
         reread_at: None,
         doubt: Doubt::default(),
+        left_out: None,
         salt,
         aside: JoinSet::new(),
     };
@@ -135,6 +138,7 @@ impl Subscription {
     fn hang_up(&mut self) {
         self.reading = None;
         self.place = None;
+        self.watch.give_up();
     }
 
     /// Notes a trouble, and the state it puts the labeler in.

@@ -25,6 +25,10 @@ impl Subscription {
         // Getting there may have taken long.
         let row = self.row().await?;
         self.show(State::Connecting);
+        if let Some(heard) = self.late_to_the_store().await? {
+            self.place = None;
+            return Ok(heard);
+        }
         self.gather(&row).await?;
         let rewound = self.rewound(&row, beyond).await?;
         let ahead = Seq::cursor(row.cursor.get().saturating_add(beyond));
@@ -55,6 +59,9 @@ impl Subscription {
 
     /// Frames at which the stream breaks off are left out.
     async fn left_out(&mut self, after: Seq, until: Seq) -> Result<(), StoreError> {
+        if self.left_out.replace((after, until)) == Some((after, until)) {
+            return Ok(());
+        }
         let why = format!(
             "the stream breaks off after frame {after}; it is read from {until} on, and what lies \
              between is lost"
@@ -92,14 +99,16 @@ impl Subscription {
     }
 
     fn purpose(&mut self, row: &LabelerRow, rewound: Option<Seq>) -> Purpose {
-        let wait = self.shared.rest.until_reread(self.salt, rewound.is_none());
-        let reread_at = self.shared.clock.now() + wait;
-        // A stream that is opened again and again does not put it off.
+        let now = self.shared.clock.now();
+        let reread_at = now + self.shared.rest.until_reread(self.salt, rewound.is_none());
+        // A stream that is opened again and again does not put it off. Where it was due and there
+        // was nothing to read again, it is due again later.
         let reread_at = match (rewound, self.reread_at) {
-            (None, Some(before)) => before.min(reread_at),
+            (None, Some(before)) if before > now => before.min(reread_at),
             _ => reread_at,
         };
         self.reread_at = Some(reread_at);
+        let rewound = rewound.map(|_| row.cursor);
         Purpose { caught_up: row.caught_up, rewound, reread_at, room: self.room(row) }
     }
 
@@ -162,9 +171,12 @@ impl Subscription {
             let step = tokio::select! {
                 step = reading.step() => step,
                 outcome = self.watch.next(&self.shared, &self.labeler, &self.bell) => {
-                    match self.looked_aside(outcome).await? {
-                        Some(heard) => return Ok(heard),
-                        None => continue,
+                    // Nothing of the stream may hold a turn while we wait for other things.
+                    let step = reading.put_down().await;
+                    match (self.looked_aside(outcome).await?, step) {
+                        (Some(heard), _) => return Ok(heard),
+                        (None, Some(step)) => step,
+                        (None, None) => continue,
                     }
                 }
             };
@@ -236,8 +248,8 @@ impl Subscription {
                 self.trouble(State::Waiting, "the labeler says ConsumerTooSlow".to_owned());
                 Ok(Heard::TooSlow)
             }
-            Finish::Doubt { why, doubt } => {
-                self.doubt = doubt;
+            Finish::Doubt { why, mut doubt } => {
+                self.doubt.extend(doubt.take());
                 self.trouble(State::Connecting, why);
                 Ok(Heard::Doubt)
             }

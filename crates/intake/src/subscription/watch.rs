@@ -67,10 +67,30 @@ impl Watch {
         }
     }
 
-    /// The document could not be read; what is known stays until it can.
-    pub(super) fn failed(&mut self, shared: &Shared, salt: u64) {
+    /// What was read is something else, which is what the call was about.
+    pub(super) fn changed(&mut self) {
+        self.called = false;
+    }
+
+    /// A document is asked for now, by somebody else.
+    pub(super) fn asks(&mut self, shared: &Shared) {
+        self.looked_at = Some(shared.clock.now());
+    }
+
+    /// The document could not be read; what is known stays until it can. `asked`: how long the
+    /// directory wants to be left alone.
+    pub(super) fn failed(&mut self, shared: &Shared, salt: u64, asked: Option<Duration>) {
         self.failures = self.failures.saturating_add(1);
-        self.look_at = shared.clock.now() + shared.rest.wait_lacking(salt, self.failures);
+        let own = shared.rest.wait_lacking(salt, self.failures);
+        self.look_at = shared.clock.now() + own.max(asked.unwrap_or_default());
+    }
+
+    /// Nobody waits for the answer that is under way any more: a question that is not carried on
+    /// holds a turn, and its answer would be old when it is heard. It is asked again.
+    pub(super) fn give_up(&mut self) {
+        if self.asking.take().is_some() {
+            self.look_at = Moment::ZERO;
+        }
     }
 
     /// Returns when somebody has called and the directory may be asked again. May be dropped

@@ -16,7 +16,7 @@ impl Store {
         self.write(1, move |desk| labelers::set_account(desk, &did, deleted)).await
     }
 
-    /// What is held of these frames of a labeler, in its epoch. Not for thousands at once.
+    /// What is held of these labels of a labeler, by frame and place, in this epoch.
     ///
     /// # Errors
     /// The general ones.
@@ -24,9 +24,9 @@ impl Store {
         &self,
         did: Did,
         epoch: Epoch,
-        frames: Vec<Seq>,
+        asked: Vec<(Seq, u32)>,
     ) -> Result<HeldFrames, StoreError> {
-        self.read(move |db| frames::held(db, &did, epoch, frames)).await
+        self.read(move |db| frames::held(db, &did, epoch, &asked)).await
     }
 
     /// The frame of the labeler's label before its newest `back` ones, in its present epoch;
