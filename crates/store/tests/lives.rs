@@ -1,7 +1,6 @@
 //! What the store promises about labelers that start over, change their keys and repeat
 //! themselves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of common")]
 #![expect(unreachable_pub, reason = "common is shared by several test binaries")]
 
@@ -108,7 +107,7 @@ async fn the_new_signature_is_kept_and_the_verdict_with_it() {
     let events = common::events_after(&store, EventId::START, 10).await;
     assert_eq!(events.len(), 1);
     let one = &events[0];
-    assert_eq!((one.id, one.epoch, one.verdict), (id(2), SECOND, Verdict::Verified));
+    assert_eq!((one.id, one.epoch, one.verdict), (id(1), SECOND, Verdict::Verified));
     assert_eq!((&one.label.sig, one.label.neg, &one.raw), (&vec![9; 64], Some(false), &None));
 }
 
