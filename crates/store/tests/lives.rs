@@ -21,7 +21,9 @@ async fn house() -> (tempfile::TempDir, Store) {
 }
 
 async fn reset(store: &Store) {
-    store.reset(did("ann"), Epoch::FIRST, "backfilling", Millis(2)).await.unwrap();
+    // The batches of these tests are of this time.
+    let now = Millis(1_700_000_000_000);
+    store.reset(did("ann"), Epoch::FIRST, "backfilling", now).await.unwrap();
 }
 
 async fn gather(store: &Store) -> usize {
@@ -41,8 +43,8 @@ fn again(after: i64, vals: &[&str]) -> Batch {
 }
 
 async fn held(store: &Store, epoch: Epoch, frames: &[i64]) -> Vec<(i64, String)> {
-    let frames = frames.iter().map(|number| seq(*number)).collect();
-    let held = store.held(did("ann"), epoch, frames).await.unwrap();
+    let asked = frames.iter().map(|number| (seq(*number), 0)).collect();
+    let held = store.held(did("ann"), epoch, asked).await.unwrap();
     held.labels.into_iter().map(|held| (held.seq.get(), held.label.val.clone())).collect()
 }
 
@@ -127,7 +129,7 @@ async fn gathering_goes_in_stretches_and_ends_with_the_present() {
     assert_eq!(gather(&store).await, 3);
     assert!(!store.labeler(did("ann")).await.unwrap().unwrap().gathering);
     assert_eq!(store.commit(again(0, &vals)).await.unwrap().labels, 0);
-    // Once caught up, what is said again is said again.
+    // What is said a second time in the new epoch is said a second time.
     store.caught_up(did("ann"), "live", Millis(3)).await.unwrap();
     assert_eq!(store.commit(again(4500, &["1"])).await.unwrap().labels, 1);
 }
@@ -156,6 +158,30 @@ async fn what_is_published_late_is_stored_under_its_number_and_the_cursor_stays(
     assert_eq!(store.commit(late).await.unwrap().labels, 1);
     assert_eq!(store.labeler(did("ann")).await.unwrap().unwrap().cursor.get(), 9);
     assert_eq!(held(&store, Epoch::FIRST, &[5]).await, [(5, "late".to_owned())]);
+    // Found in another way, it is not new any more.
+    let late = Batch {
+        after: seq(9),
+        cursor: seq(9),
+        entries: vec![entry("ann", 5, "late")],
+        ..batch("ann", 9, &[])
+    };
+    assert_eq!(store.commit(late).await.unwrap().labels, 0);
+}
+
+#[tokio::test]
+async fn what_is_restored_after_days_is_not_told_again_and_after_a_week_it_is() {
+    let (_dir, store) = house().await;
+    store.commit(batch("ann", 0, &["a", "b"])).await.unwrap();
+    let day = 24 * 3_600_000;
+    store.reset(did("ann"), Epoch::FIRST, "backfilling", Millis(day)).await.unwrap();
+    gather(&store).await;
+    store.caught_up(did("ann"), "live", Millis(day)).await.unwrap();
+    let at = |days: i64, after, vals: &[&str]| Batch {
+        received_at: Millis(days * day),
+        ..again(after, vals)
+    };
+    assert_eq!(store.commit(at(7, 0, &["a"])).await.unwrap().labels, 0);
+    assert_eq!(store.commit(at(8, 1, &["b"])).await.unwrap().labels, 1);
 }
 
 #[tokio::test]
