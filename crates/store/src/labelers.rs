@@ -3,7 +3,9 @@
 
 use crate::convert::{count, epoch, seq, unreadable};
 use crate::desk::Desk;
-use crate::{Counts, LabelerRow, Noted, Source, StoreError, frames, happenings, sweep};
+use crate::{
+    Counts, LabelerRow, Noted, Source, StoreError, declarations, frames, happenings, sweep,
+};
 use label::{Change, Did, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
@@ -72,6 +74,11 @@ fn standing(db: &Connection, did: &Did) -> rusqlite::Result<Option<(i64, bool, S
     select.query_row([did.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
 }
 
+/// Whether somebody is tracked; `None`: was never heard of.
+pub(crate) fn tracking(db: &Connection, did: &Did) -> rusqlite::Result<Option<bool>> {
+    Ok(standing(db, did)?.map(|(_, tracked, _)| tracked))
+}
+
 /// Stops tracking; with `purge`, forgets all but that it was removed.
 pub(crate) fn remove(desk: &mut Desk<'_>, dids: &[Did], purge: bool) -> Result<(), StoreError> {
     for did in dids {
@@ -101,6 +108,7 @@ fn orphan(desk: &mut Desk<'_>, did: &Did) -> Result<(), rusqlite::Error> {
         "INSERT INTO labelers (did, tracked, added_at, announced) VALUES (?1, 0, ?2, ?3)",
     )?;
     insert.execute(params![did.as_str(), added_at, announced])?;
+    declarations::forget(desk.db, did)?;
     if rows > 0 {
         sweep::order(desk)?;
     }
@@ -158,6 +166,15 @@ pub(crate) fn set_account(desk: &mut Desk<'_>, did: &Did, deleted: bool) -> Resu
         .db
         .prepare_cached("UPDATE labelers SET account_deleted = ?2 WHERE did = ?1 AND tracked")?;
     hit_one(update, params![did.as_str(), deleted], did)
+}
+
+/// The same for somebody who need not be tracked. Whether it is, and that is news.
+pub(crate) fn account_is(db: &Connection, did: &Did, deleted: bool) -> rusqlite::Result<bool> {
+    let mut update = db.prepare_cached(
+        "UPDATE labelers SET account_deleted = ?2
+         WHERE did = ?1 AND tracked AND account_deleted != ?2",
+    )?;
+    Ok(update.execute(params![did.as_str(), deleted])? > 0)
 }
 
 fn hit_one(

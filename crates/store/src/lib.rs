@@ -22,6 +22,7 @@ mod consumers;
 mod contents;
 mod convert;
 mod dead;
+mod declarations;
 mod desk;
 mod engine;
 mod epochs;
@@ -32,8 +33,10 @@ mod happenings;
 mod header;
 mod labelers;
 mod log;
+mod lookups;
 mod model;
 mod open;
+mod places;
 mod probe;
 mod ranges;
 mod readers;
@@ -48,13 +51,16 @@ mod sweep;
 mod writer;
 
 pub use contents::Gathered;
+pub use declarations::{DeclarationRow, Declared};
 pub use error::{OpenError, Remedy, StoreError};
 pub use frames::{Held, HeldFrames};
 pub use handle::Store;
+pub use lookups::{Concluded, Conclusion, Hints, Kept, Lane, Lookup, Next};
 pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,
     RejectedRow, Source,
 };
+pub use places::{DirectoryRow, Place, RelayRow};
 pub use rejudge::{Doubtful, Readmitted};
 pub use room::Limits;
 pub use scan::{RowView, Scan, Scanned};

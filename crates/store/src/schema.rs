@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0002_consumers.sql"),
     include_str!("../../../schema/sqlite/0003_happenings.sql"),
     include_str!("../../../schema/sqlite/0004_lives.sql"),
+    include_str!("../../../schema/sqlite/0005_discovery.sql"),
 ];
 
 /// The newest schema this program knows.
@@ -23,7 +24,7 @@ pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Statements kept prepared: more than there are, so that none is ever prepared twice.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// The schema's number as SQLite sees it, the write-ahead log included.
 pub(crate) fn version(db: &Connection) -> rusqlite::Result<u32> {

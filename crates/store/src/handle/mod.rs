@@ -2,6 +2,7 @@
 //! the answer. What concerns the log and its readers has files of its own.
 
 mod consumers;
+mod discovery;
 mod lives;
 mod log;
 mod retire;
