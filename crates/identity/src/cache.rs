@@ -52,6 +52,11 @@ impl Cache {
         (now < entry.until).then(|| entry.outcome.clone())
     }
 
+    /// Whether an answer is kept, fresh or not.
+    pub(crate) fn holds(&self, did: &Did) -> bool {
+        self.entries.contains_key(did)
+    }
+
     /// Keeps an answer. One that could not be had leaves what is there untouched: a
     /// directory that is down makes no document wrong.
     pub(crate) fn put(&mut self, did: &Did, outcome: &Outcome, bytes: usize, now: Instant) {

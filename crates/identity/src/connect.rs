@@ -1,9 +1,11 @@
 //! Opening the connections that the guard has allowed: TCP, and TLS over it.
 
 use crate::error::ConnectError;
-use crate::guard::{Checked, Guard};
+use crate::guard::Guard;
+use crate::names::LookupError;
 use rustls::pki_types::ServerName;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use url::Url;
+use url::{Host, Url};
 
 /// A connection, encrypted or not.
 #[derive(Debug)]
@@ -42,32 +44,80 @@ impl Guard {
     }
 
     async fn open(&self, url: &Url, deadline: Instant) -> Result<Stream, ConnectError> {
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(ConnectError::Url("the URL has no host".into()));
-        };
-        let addresses = self.checked(&host).await?;
-        let tcp = dial(&addresses, port, deadline).await?;
+        let (host, port) = place(url)?;
+        let checked = self.checked(&host).await?;
+        let addresses: Vec<_> = checked.into_iter().map(|ip| ip.at(port)).collect();
+        self.open_at(url, &addresses, deadline).await
+    }
+
+    async fn open_at(
+        &self,
+        url: &Url,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<Stream, ConnectError> {
+        let tcp = dial(addresses, deadline).await?;
         if matches!(url.scheme(), "http" | "ws") {
             return Ok(Stream::Plain(tcp));
         }
-        let host = host.to_string();
+        let host = url.host_str().unwrap_or_default().to_owned();
         let secured = secure(self, &host, tcp).await;
         secured.map_err(|error| ConnectError::Tls { host, error })
     }
+
+    /// Opens a connection to a host that the operator configured: to any address, in plain
+    /// text where the URL says so, and with the names that this system knows. Within `limit`.
+    ///
+    /// # Errors
+    /// Any [`ConnectError`] but `Refused`.
+    pub async fn connect_of_operator(
+        &self,
+        url: &Url,
+        limit: Duration,
+    ) -> Result<Stream, ConnectError> {
+        let deadline = Instant::now() + limit;
+        let late = |_| {
+            let host = url.host_str().unwrap_or_default().to_owned();
+            Err(ConnectError::Timeout { host, limit })
+        };
+        let opening = async {
+            let addresses = unchecked(url).await?;
+            self.open_at(url, &addresses, deadline).await
+        };
+        tokio::time::timeout_at(deadline, opening).await.unwrap_or_else(late)
+    }
+}
+
+fn place(url: &Url) -> Result<(Host<&str>, u16), ConnectError> {
+    match (url.host(), url.port_or_known_default()) {
+        (Some(host), Some(port)) => Ok((host, port)),
+        _ => Err(ConnectError::Url("the URL has no host".into())),
+    }
+}
+
+/// Every address of the operator's host.
+async fn unchecked(url: &Url) -> Result<Vec<SocketAddr>, ConnectError> {
+    let name = match place(url)? {
+        (Host::Ipv4(ip), port) => return Ok(vec![(ip, port).into()]),
+        (Host::Ipv6(ip), port) => return Ok(vec![(ip, port).into()]),
+        (Host::Domain(name), port) => (name, port),
+    };
+    let found = tokio::net::lookup_host(name).await;
+    let addresses = found.map_err(|error| ConnectError::Lookup {
+        host: name.0.to_owned(),
+        error: LookupError::Failed(error.to_string()),
+    })?;
+    Ok(addresses.collect())
 }
 
 /// Tries the addresses in turn. Each gets its share of the time that is left, so that one
 /// that swallows everything does not use up the turn of the next.
-async fn dial(
-    addresses: &[Checked],
-    port: u16,
-    deadline: Instant,
-) -> Result<TcpStream, ConnectError> {
+async fn dial(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, ConnectError> {
     let mut last = Err(ConnectError::Url("the host has no address".into()));
-    for (waiting, ip) in (1..=addresses.len()).rev().zip(addresses) {
+    for (waiting, address) in (1..=addresses.len()).rev().zip(addresses) {
+        let address = *address;
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(waiting).unwrap_or(u32::MAX);
-        let address = ip.at(port);
         let tried = tokio::time::timeout(share, TcpStream::connect(address)).await;
         match tried.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(tcp) => {
@@ -134,7 +184,6 @@ impl AsyncWrite for Stream {
 mod tests {
     use super::*;
     use crate::guard::Rules;
-    use crate::names::LookupError;
     use crate::table::{Table, guard, limits, rules};
     use rustls::crypto::aws_lc_rs;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};

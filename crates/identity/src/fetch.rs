@@ -85,12 +85,26 @@ impl Asker {
         accept: &'static str,
         limit: usize,
     ) -> Result<Page, FetchError> {
+        self.get_within(url, accept, limit, None).await
+    }
+
+    /// The same within another time than the usual one.
+    pub(crate) async fn get_within(
+        &self,
+        url: &str,
+        accept: &'static str,
+        limit: usize,
+        patience: Option<Duration>,
+    ) -> Result<Page, FetchError> {
         let url = Url::parse(url).map_err(|error| FetchError::Failed(error.to_string()))?;
         if let Some(guard) = &self.guard {
             guard.check_url(&url).map_err(|error| FetchError::Failed(error.to_string()))?;
         }
-        let asked = self.client.get(url).header(ACCEPT, accept).send().await;
-        let mut response = asked.map_err(failure)?;
+        let mut request = self.client.get(url).header(ACCEPT, accept);
+        if let Some(patience) = patience {
+            request = request.timeout(patience);
+        }
+        let mut response = request.send().await.map_err(failure)?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
         let mut body = Vec::new();

@@ -9,6 +9,9 @@
 //! and since they do not ask DNS about a URL that holds an address, [`Guard::check_url`] is
 //! asked about each URL, the ones of redirects included.
 //!
+//! Hosts that the operator configured are another matter, and say so by their name
+//! ([`Guard::connect_of_operator`]).
+//!
 //! # An answer with both kinds of addresses
 //!
 //! The private ones are left out and the public ones used. Refusing such a name entirely

@@ -5,7 +5,7 @@
 
 use crate::audit::Histories;
 use crate::cache::{Bounds, Cache, Outcome};
-use crate::document::Resolved;
+use crate::document::{Found, Resolved};
 use crate::error::{ResolveError, SetupError};
 use crate::fetch::{Asker, FetchError, Page};
 use crate::flight::Flights;
@@ -74,6 +74,10 @@ pub enum Want {
     Cached,
     /// Asked now, or at least not answered yet.
     Fresh,
+    /// The same for somebody who is probably no labeler: the answer is remembered only if it
+    /// shows that it is one, or is about somebody who is remembered already. So strangers,
+    /// however many, do not drive out the documents of labelers.
+    Passing,
 }
 
 /// Finds documents and handles. Cloning is cheap, and all clones share one cache.
@@ -85,7 +89,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) guard: Guard,
     pub(crate) names: Arc<dyn Names>,
-    directory: Asker,
+    pub(crate) directory: Asker,
     pub(crate) web: Asker,
     pub(crate) following: Asker,
     cache: Mutex<Cache>,
@@ -160,7 +164,7 @@ impl Resolver {
             // Somebody's answer may have come between the look above and this one.
             match inner.known(&asked, want) {
                 Some(known) => known,
-                None => inner.ask(&asked).await,
+                None => inner.ask(&asked, want).await,
             }
         };
         self.0.flights.join(did, request).await
@@ -189,12 +193,12 @@ impl Inner {
     fn known(&self, did: &Did, want: Want) -> Option<Outcome> {
         match want {
             Want::Cached => self.cache().get(did, Instant::now()),
-            Want::Fresh => None,
+            Want::Fresh | Want::Passing => None,
         }
     }
 
     /// Asks whoever is in charge of this DID, and remembers what was said.
-    async fn ask(&self, did: &Did) -> Outcome {
+    async fn ask(&self, did: &Did, want: Want) -> Outcome {
         let (outcome, bytes) = match did.web_host() {
             Some(host) => self.ask_host(did, &host).await,
             None => self.ask_directory(did).await,
@@ -208,7 +212,9 @@ impl Inner {
         metrics::counter!("labeltap_identity_lookups_total", "method" => method, "outcome" => said)
             .increment(1);
         let mut cache = self.cache();
-        cache.put(did, &outcome, bytes, Instant::now());
+        if want != Want::Passing || cache.holds(did) || is_labeler(&outcome) {
+            cache.put(did, &outcome, bytes, Instant::now());
+        }
         metrics::gauge!("labeltap_identity_cached").set(count(cache.len()));
         outcome
     }
@@ -284,6 +290,10 @@ impl Inner {
         };
         (outcome, bytes)
     }
+}
+
+fn is_labeler(outcome: &Outcome) -> bool {
+    outcome.as_ref().is_ok_and(|resolved| resolved.service != Found::Absent)
 }
 
 pub(crate) fn words(error: FetchError) -> String {
