@@ -104,6 +104,7 @@ impl Service {
             password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
             browser_hosts: run.browser_hosts.clone(),
             metrics: (!apart).then(|| Arc::clone(&render)),
+            relay: discovery(&run).relay_name(),
             now: intake::wall_clock,
         });
         crew.add("api", serve(listener, router, crew.stop()));
@@ -195,6 +196,19 @@ fn reading(run: &Run) -> intake::Settings {
         rest: Rest::CONTRACT,
         dids,
         handles,
+        discovery: discovery(run),
+    }
+}
+
+fn discovery(run: &Run) -> intake::Discovery {
+    intake::Discovery {
+        relay: run.relay_url.clone(),
+        directory: run.plc_url.clone(),
+        discover: run.discover_labelers,
+        firehose: run.firehose,
+        replay: !run.no_replay,
+        save_every: run.cursor_save_interval,
+        times: intake::Times::CONTRACT,
     }
 }
 

@@ -11,16 +11,16 @@ CREATE TABLE relays (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE directories (
-    url       TEXT PRIMARY KEY,
-    exported  INTEGER NOT NULL,            -- operations up to this time were looked at; at
-                                           -- first, when labeltap was first started with it
-    looked_at INTEGER                      -- when the end was last reached
+    url      TEXT PRIMARY KEY,
+    begun    INTEGER NOT NULL,             -- when labeltap was first started with it
+    exported INTEGER NOT NULL              -- operations up to this time were looked at
 ) STRICT, WITHOUT ROWID;
 
 -- DIDs that somebody hinted at. What cannot be looked up now waits here.
 CREATE TABLE lookups (
     did      TEXT PRIMARY KEY,
-    lane     INTEGER NOT NULL,             -- 0: only the directory is asked; 1: hosts, too
+    lane     INTEGER NOT NULL,             -- 0: only the directory is asked; 1: the account's
+                                           -- server, too; 2: the host of a did:web
     sources  TEXT NOT NULL,                -- who hinted, comma separated
     declared INTEGER NOT NULL,             -- 1: its declaration is to be read
     due_at   INTEGER NOT NULL,             -- milliseconds since 1970

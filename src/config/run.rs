@@ -27,6 +27,16 @@ pub struct Run {
     pub admin_password: Option<Secret>,
     /// The PLC directory.
     pub plc_url: Url,
+    /// The relay, `http(s)` or `ws(s)`.
+    pub relay_url: Url,
+    /// Whether labelers that are found are tracked.
+    pub discover_labelers: bool,
+    /// Whether the firehose is read.
+    pub firehose: bool,
+    /// How often its cursor is saved.
+    pub cursor_save_interval: Duration,
+    /// Whether it begins at its present, whatever was saved.
+    pub no_replay: bool,
     /// Whether private addresses and plain http are allowed.
     pub allow_private_hosts: bool,
     /// Whom to track from the start.
@@ -63,7 +73,8 @@ impl Run {
     pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {
         let allow_private_hosts = given.value("allow-private-hosts", values::yes_no)?;
         let hosts = if allow_private_hosts { Hosts::Private } else { Hosts::Public };
-        check_those_of_the_firehose(given)?;
+        let discover_labelers = given.value("discover-labelers", values::yes_no)?;
+        let firehose = given.value("firehose", values::firehose)?;
         Ok(Self {
             database: given.value("database-url", values::sqlite)?,
             bind: given.value("bind", values::bind)?,
@@ -71,6 +82,11 @@ impl Run {
             browser_hosts: given.optional("host", values::names)?.unwrap_or_default(),
             admin_password: given.secret("admin-password")?,
             plc_url: given.value("plc-url", values::web)?,
+            relay_url: given.value("relay-url", values::web_or_socket)?,
+            discover_labelers,
+            firehose: firehose.unwrap_or(discover_labelers),
+            cursor_save_interval: given.value("cursor-save-interval", values::span)?,
+            no_replay: given.value("no-replay", values::yes_no)?,
             allow_private_hosts,
             labelers: given.optional("labelers", values::labelers(hosts))?.unwrap_or_default(),
             labeler_parallelism: count(given, "labeler-parallelism")?,
@@ -101,20 +117,9 @@ fn deliveries(given: &Given<'_>) -> Result<Option<u32>, UsageError> {
     Ok(most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)))
 }
 
-/// They say how the firehose is read when it is read; it is not yet, so they only have to
-/// be right.
-fn check_those_of_the_firehose(given: &Given<'_>) -> Result<(), UsageError> {
-    given.value("relay-url", values::web_or_socket)?;
-    given.value("cursor-save-interval", values::span)?;
-    given.value("no-replay", values::yes_no)?;
-    Ok(())
-}
-
 /// Settings of versions to come: right, but without effect. Whoever asks for one is told.
 fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
     let asked = [
-        ("discover-labelers", given.value("discover-labelers", values::yes_no)?),
-        ("firehose", given.value("firehose", values::firehose)?),
         (
             "appview-database-url",
             given.optional("appview-database-url", values::postgres)?.is_some(),

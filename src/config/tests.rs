@@ -83,10 +83,10 @@ const ROWS: &[Row] = &[
     ),
     row!(
         "relay-url",
-        |_| String::new(),
-        "",
-        ("wss://r.example", ""),
-        ("http://r.example", ""),
+        |r| r.relay_url.to_string(),
+        "https://relay1.us-east.bsky.network/",
+        ("wss://r.example", "wss://r.example/"),
+        ("http://r.example:1", "http://r.example:1/"),
         "r.example"
     ),
     row!(
@@ -108,7 +108,14 @@ const ROWS: &[Row] = &[
         ("a.example.com", "a.example.com"),
         "did:plc:short"
     ),
-    row!("discover-labelers", warned, "", ("true", "version"), ("no", ""), "maybe"),
+    row!(
+        "discover-labelers",
+        |r| r.discover_labelers.to_string(),
+        "false",
+        ("true", "true"),
+        ("no", "false"),
+        "maybe"
+    ),
     row!(
         "labeler-parallelism",
         |r| r.labeler_parallelism.to_string(),
@@ -117,9 +124,16 @@ const ROWS: &[Row] = &[
         ("100000", "100000"),
         "0"
     ),
-    row!("cursor-save-interval", |_| String::new(), "", ("2s", ""), ("1m", ""), "5"),
-    row!("firehose", warned, "", ("on", "version"), ("off", ""), "yes"),
-    row!("no-replay", |_| String::new(), "", ("true", ""), ("0", ""), "2"),
+    row!(
+        "cursor-save-interval",
+        |r| format!("{:?}", r.cursor_save_interval),
+        "1s",
+        ("2s", "2s"),
+        ("500ms", "500ms"),
+        "5"
+    ),
+    row!("firehose", |r| r.firehose.to_string(), "false", ("on", "true"), ("off", "false"), "yes"),
+    row!("no-replay", |r| r.no_replay.to_string(), "false", ("true", "true"), ("0", "false"), "2"),
     row!(
         "webhook-url",
         |r| r.webhook_url.as_ref().map_or(String::new(), ToString::to_string),
@@ -310,14 +324,27 @@ fn a_wrong_value_is_told_in_one_line_with_its_place_and_what_is_allowed() {
 #[test]
 fn what_cannot_be_honoured_yet_is_said_with_the_name_it_was_asked_by() {
     let secret = "postgres://u:hush@h/db";
-    let run = run(&["--firehose", "on"], &[("LABELTAP_APPVIEW_DATABASE_URL", secret)]).unwrap();
+    let run = run(&["--progress"], &[("LABELTAP_APPVIEW_DATABASE_URL", secret)]).unwrap();
     assert_eq!(
         run.warnings,
         [
-            "--firehose has no effect in this version",
             "LABELTAP_APPVIEW_DATABASE_URL (for --appview-database-url) has no effect in this version",
+            "--progress has no effect in this version",
         ]
     );
+}
+
+#[test]
+fn the_firehose_is_read_by_itself_only_to_find_labelers() {
+    for (args, expected) in [
+        (vec!["--discover-labelers"], true),
+        (vec!["--discover-labelers", "--firehose=auto"], true),
+        (vec!["--discover-labelers", "--firehose=off"], false),
+        (vec!["--firehose=auto"], false),
+        (vec!["--firehose=on"], true),
+    ] {
+        assert_eq!(run(&args, &[]).unwrap().firehose, expected, "{args:?}");
+    }
 }
 
 #[test]

@@ -133,11 +133,12 @@ pub(super) fn text(text: &str) -> Result<String, Wrong> {
     if text.is_empty() { Err(Wrong::value()) } else { Ok(text.to_owned()) }
 }
 
-/// `auto`, `on` or `off`; whether it is `on`.
-pub(super) fn firehose(text: &str) -> Result<bool, Wrong> {
+/// `auto` (none), `on` or `off`.
+pub(super) fn firehose(text: &str) -> Result<Option<bool>, Wrong> {
     match text {
-        "on" => Ok(true),
-        "auto" | "off" => Ok(false),
+        "auto" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
         _ => Err(Wrong::value()),
     }
 }

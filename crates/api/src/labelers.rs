@@ -12,8 +12,9 @@ use axum::extract::State;
 use fleet::{State as Doing, Status};
 use label::{Did, Hosts};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::collections::HashSet;
-use store::{LabelerRow, Source};
+use store::{DeclarationRow, LabelerRow, Source};
 
 /// A labeler object. What is not known is absent, never null.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,9 @@ pub(crate) struct Labeler {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<String>,
     sources: Vec<&'static str>,
+    /// Its `app.bsky.labeler.service` record, where one labeler is shown: it may be large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declaration: Option<Box<RawValue>>,
 }
 
 impl Labeler {
@@ -63,7 +67,15 @@ impl Labeler {
             retry_count: status.retry_count,
             retry_after: status.retry_after.map(rfc3339),
             sources: row.sources.iter().map(|source| source.as_str()).collect(),
+            declaration: None,
         }
+    }
+
+    /// With what it declares, if that is known.
+    fn declaring(mut self, declaration: Option<DeclarationRow>) -> Self {
+        let record = declaration.and_then(|row| row.record);
+        self.declaration = record.and_then(|record| RawValue::from_string(record).ok());
+        self
     }
 }
 
@@ -112,7 +124,8 @@ pub(crate) async fn show(
 ) -> Result<Json<Labeler>, ApiError> {
     let row = tracked(&state, did).await?;
     let status = state.board.get(&row.did);
-    Ok(Json(Labeler::new(row, status)))
+    let declaration = state.store.declaration(row.did.clone()).await?;
+    Ok(Json(Labeler::new(row, status).declaring(declaration)))
 }
 
 /// The labeler, if it is tracked; else 404.

@@ -30,6 +30,8 @@ pub struct Parts {
     pub browser_hosts: Vec<String>,
     /// The text of `/metrics`; `None` when it is served elsewhere.
     pub metrics: Option<Render>,
+    /// The name under which the store has the relay.
+    pub relay: String,
     /// The clock.
     pub now: fn() -> Millis,
 }
@@ -45,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) deliver: deliver::Deliver,
     pub(crate) hosts: Hosts,
     pub(crate) metrics: Option<Render>,
+    pub(crate) relay: String,
     pub(crate) now: fn() -> Millis,
 }
 
@@ -68,6 +71,7 @@ pub fn router(parts: Parts) -> Router {
         deliver: parts.deliver,
         hosts: parts.hosts,
         metrics: parts.metrics,
+        relay: parts.relay,
         now: parts.now,
     }));
     routes()

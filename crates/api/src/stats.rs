@@ -32,12 +32,17 @@ pub(crate) async fn outbox_buffer(State(state): State<Shared>) -> Answer {
     Ok(Json(json!({ "outbox_buffer": state.deliver.unacked() })))
 }
 
-/// Where each stream stands. Nothing reads the firehose or the relay's list yet.
+/// Where each stream stands, as it is on disk.
 pub(crate) async fn cursors(State(state): State<Shared>) -> Answer {
+    let relay = state.store.relay(state.relay.clone()).await?;
     let rows = state.store.labelers().await?;
     let labelers: Vec<Value> = rows
         .iter()
         .map(|row| json!({ "did": row.did.as_str(), "cursor": row.cursor.get() }))
         .collect();
-    Ok(Json(json!({ "firehose": 0, "list_repos": "", "labelers": labelers })))
+    Ok(Json(json!({
+        "firehose": relay.firehose.get(),
+        "list_repos": relay.list_page,
+        "labelers": labelers,
+    })))
 }

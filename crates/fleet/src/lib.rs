@@ -9,6 +9,6 @@ mod plan;
 mod seam;
 
 pub use board::{Board, State, Status};
-pub use link::{Heard, Link, Moment, Order, Rest};
+pub use link::{Heard, Link, Moment, Order, Rest, growing};
 pub use plan::{Change, plan};
 pub use seam::Seam;

@@ -1,4 +1,4 @@
-//! Questions other than for documents: whom they reach, and how much of an answer is read.
+//! Questions other than for documents: whom they reach, and what is remembered of strangers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of common")]
 
@@ -33,30 +33,21 @@ fn busy() -> Response {
 }
 
 #[tokio::test]
-async fn a_host_that_others_named_is_asked_past_the_guard_and_for_so_much() {
+async fn a_host_of_the_operator_is_asked_wherever_it_is() {
     let host = host().await;
-    let open = resolver("http://127.0.0.1:9");
-    let ask =
-        async |path: &str, limit| open.get_at(&host.join(path).unwrap(), "text/plain", limit).await;
+    let strict = strict("http://127.0.0.1:9");
+    let ask = async |path: &str, limit| {
+        strict.fetch_of_operator(&host.join(path).unwrap(), limit, PATIENCE).await
+    };
     let reply = ask("/hundred", 100).await.unwrap();
     assert!(reply.is_success() && reply.body == "x".repeat(100).as_bytes());
     let long = ask("/hundred", 99).await.unwrap_err();
     assert_eq!(long.to_string(), "the answer is too large");
     let away = ask("/away", 100).await.unwrap();
-    assert!(away.status == 303 && away.body.is_empty(), "{away:?}");
+    assert!(!away.is_success() && away.body.is_empty(), "{away:?}");
     let busy = ask("/busy", 100).await.unwrap();
     assert_eq!((busy.status, busy.retry_after), (429, Some(Duration::from_secs(7))));
-    let refused = strict("http://127.0.0.1:9").get_at(&host, "text/plain", 100).await;
-    assert!(refused.is_err(), "{refused:?}");
-}
-
-#[tokio::test]
-async fn a_host_of_the_operator_is_asked_wherever_it_is() {
-    let host = host().await;
-    let strict = strict("http://127.0.0.1:9");
-    let url = host.join("/hundred").unwrap();
-    let reply = strict.get_of_operator(&url, "text/plain", 100, PATIENCE).await.unwrap();
-    assert_eq!(reply.body.len(), 100);
+    assert!(strict.fetch(&host, 100).await.is_err());
     for name in ["127.0.0.1", "localhost"] {
         let url = format!("ws://{name}:{}", host.port().unwrap());
         let opened = strict.guard().connect_of_operator(&url.parse().unwrap(), PATIENCE).await;

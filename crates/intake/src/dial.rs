@@ -1,4 +1,5 @@
-//! Opens one labeler's stream: through the guard, then the WebSocket handshake.
+//! Opens streams: a labeler's through the guard, the relay's as the operator has it; then the
+//! WebSocket handshake.
 
 use crate::clock::wall_clock;
 use crate::gate::Gate;
@@ -30,7 +31,11 @@ const READ_BUFFER: usize = 8 << 10;
 /// Bytes of pongs that may wait for a peer that does not read; beyond, it is a broken one.
 const WRITE_BUFFER: usize = 64 << 10;
 
-const PATH: &str = "/xrpc/com.atproto.label.subscribeLabels";
+/// The same for the relay, from which something comes all the time.
+const RELAY_BUFFER: usize = 64 << 10;
+
+const LABELS: &str = "/xrpc/com.atproto.label.subscribeLabels";
+const REPOS: &str = "/xrpc/com.atproto.sync.subscribeRepos";
 
 /// Why a stream did not open.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +43,8 @@ pub(crate) enum DialError {
     /// No connection: name, address, TCP or TLS.
     #[error(transparent)]
     Connect(#[from] identity::ConnectError),
-    /// The labeler answered with something else than a WebSocket.
-    #[error("the labeler answered {status}")]
+    /// The server answered with something else than a WebSocket.
+    #[error("the server answered {status}")]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -47,7 +52,7 @@ pub(crate) enum DialError {
         retry_after: Option<Duration>,
     },
     /// It did not answer in time.
-    #[error("the labeler did not answer the handshake within {} s", HANDSHAKE_LIMIT.as_secs())]
+    #[error("the server did not answer the handshake within {} s", HANDSHAKE_LIMIT.as_secs())]
     Silent,
     /// The handshake failed otherwise.
     #[error("handshake failed: {0}")]
@@ -79,27 +84,47 @@ pub(crate) async fn dial(
     passes: Arc<Semaphore>,
 ) -> Result<Socket, DialError> {
     let stream = guard.connect(service, CONNECT_LIMIT).await?;
-    let shake = handshake(Gate::new(stream, passes), address(service, cursor)?);
-    let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, shake).await;
+    let address = address(service, LABELS, cursor)?;
+    shake_hands(Gate::new(stream, passes), address, READ_BUFFER).await
+}
+
+/// Opens the firehose of the operator's relay, after `cursor`, or live only without one.
+pub(crate) async fn dial_relay(
+    guard: &Guard,
+    relay: &Url,
+    cursor: Option<Seq>,
+    passes: Arc<Semaphore>,
+) -> Result<Socket, DialError> {
+    let stream = guard.connect_of_operator(relay, CONNECT_LIMIT).await?;
+    let address = address(relay, REPOS, cursor)?;
+    shake_hands(Gate::new(stream, passes), address, RELAY_BUFFER).await
+}
+
+async fn shake_hands(stream: Gate, address: Uri, buffer: usize) -> Result<Socket, DialError> {
+    let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, handshake(stream, address, buffer)).await;
     shaken.map_err(|_| DialError::Silent)?.map(Socket::new)
 }
 
 /// The stream's address. A path of the service is kept, a slash at its end is not.
-fn address(service: &Url, cursor: Option<Seq>) -> Result<Uri, DialError> {
+fn address(service: &Url, method: &str, cursor: Option<Seq>) -> Result<Uri, DialError> {
     let scheme = if matches!(service.scheme(), "https" | "wss") { "wss" } else { "ws" };
     let host = service.host_str().unwrap_or_default();
     let port = service.port().map(|port| format!(":{port}")).unwrap_or_default();
     let path = service.path().trim_end_matches('/');
     let query = cursor.map(|seq| format!("?cursor={seq}")).unwrap_or_default();
-    let text = format!("{scheme}://{host}{port}{path}{PATH}{query}");
+    let text = format!("{scheme}://{host}{port}{path}{method}{query}");
     text.parse().map_err(|error: http::uri::InvalidUri| DialError::Handshake(error.to_string()))
 }
 
-async fn handshake(stream: Gate, uri: Uri) -> Result<WebSocketStream<Gate>, DialError> {
+async fn handshake(
+    stream: Gate,
+    uri: Uri,
+    buffer: usize,
+) -> Result<WebSocketStream<Gate>, DialError> {
     let agent = concat!("labeltap/", env!("CARGO_PKG_VERSION"));
     let request = ClientRequestBuilder::new(uri).with_header(USER_AGENT.as_str(), agent);
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(buffer)
         .write_buffer_size(0)
         .max_write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME))
@@ -138,7 +163,7 @@ mod tests {
             ("https://l.test/a/", "wss://l.test/a/xrpc/com.atproto.label.subscribeLabels?cursor=0"),
         ];
         for (service, expected) in cases {
-            let address = address(&Url::parse(service).unwrap(), Some(Seq::START)).unwrap();
+            let address = address(&Url::parse(service).unwrap(), LABELS, Some(Seq::START)).unwrap();
             assert_eq!(address.to_string(), expected);
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::calls::Calls;
 use crate::clock::{Clock, wall_clock};
+use crate::discovery::{self, Discovery};
 use crate::gate::PASSES;
 use crate::invite::invite;
 use crate::judges::Judges;
@@ -29,6 +30,9 @@ const COMPARE_EVERY: Duration = Duration::from_secs(30);
 /// How long a labeler whose subscription panicked is left alone.
 const AFTER_A_PANIC: Duration = Duration::from_secs(60);
 
+/// What discovery does when it is told to stop has so much time.
+const FAREWELL: Duration = Duration::from_secs(4);
+
 /// Second connections, looking for a head, that may be open at once.
 const PROBES: usize = 8;
 
@@ -49,6 +53,8 @@ pub struct Settings {
     pub dids: Vec<Did>,
     /// The same, by handle.
     pub handles: Vec<String>,
+    /// Where others are looked for.
+    pub discovery: Discovery,
 }
 
 impl Settings {
@@ -109,12 +115,27 @@ pub async fn run(
     };
     let (store, resolver) = (shared.store.clone(), shared.resolver.clone());
     let inviting = invite(store, resolver, settings.dids, settings.handles);
+    let discovering = discovery::run(shared.clone(), settings.discovery, stop.clone());
+    let mut discovering = std::pin::pin!(discovering);
     let manager = Manager { shared, tasks: JoinSet::new(), running: BTreeMap::new() };
-    tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        ended = manager.run() => ended,
+    let found = tokio::select! {
+        () = stop.cancelled() => return farewell(discovering).await,
+        ended = manager.run() => return ended,
         // Never returns: without guests it waits for ever.
-        error = inviting => Err(error.into()),
+        error = inviting => return Err(error.into()),
+        found = &mut discovering => found,
+    };
+    // It ends by itself when the store has given up, or because we are told to stop.
+    found.map_err(IntakeError::from)
+}
+
+/// Lets discovery save where it is. What it cannot save in time it hears again.
+async fn farewell(
+    discovering: impl Future<Output = Result<(), StoreError>>,
+) -> Result<(), IntakeError> {
+    match tokio::time::timeout(FAREWELL, discovering).await {
+        Ok(ended) => Ok(ended?),
+        Err(_) => Ok(()),
     }
 }
 

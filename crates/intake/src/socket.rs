@@ -1,4 +1,4 @@
-//! One open WebSocket to a labeler: frames in, pings out.
+//! One open WebSocket to a labeler, or to the relay: frames in, pings out.
 //!
 //! Neither of the two common servers ever pings, and proxies cut idle connections; so we
 //! do (facts 3.2).
@@ -21,8 +21,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(65);
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
-    /// The labeler closed it.
-    #[error("the labeler closed the connection{0}")]
+    /// The server closed it.
+    #[error("the server closed the connection{0}")]
     Closed(String),
     /// The connection broke.
     #[error("connection lost: {0}")]
@@ -93,6 +93,11 @@ impl Socket {
     /// Whether the labeler has more for us that we do not take yet.
     pub(crate) fn is_held_up(&self) -> bool {
         self.stream.get_ref().waits()
+    }
+
+    /// How long nothing has come.
+    pub(crate) fn silence(&self) -> Duration {
+        self.heard_at.elapsed()
     }
 
     /// Says that we were not listening, so that the silence is not the labeler's.

@@ -13,6 +13,20 @@ use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Nobody is looked for.
+fn nothing_to_find(plc: &Plc) -> intake::Discovery {
+    let nowhere: url::Url = plc.url().parse().unwrap();
+    intake::Discovery {
+        relay: nowhere.clone(),
+        directory: nowhere,
+        discover: false,
+        firehose: false,
+        replay: true,
+        save_every: LIMIT,
+        times: intake::Times::CONTRACT,
+    }
+}
+
 /// Intake, running.
 struct House {
     _dir: tempfile::TempDir,
@@ -39,6 +53,7 @@ impl House {
             rest,
             dids: Vec::new(),
             handles: Vec::new(),
+            discovery: nothing_to_find(&plc),
         };
         let stop = CancellationToken::new();
         let run = intake::run(store.clone(), resolver, board.clone(), settings, stop.clone());

@@ -14,23 +14,30 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub enum Lane {
     /// The directory, and nobody else.
     Directory,
-    /// Hosts that others have named: of a did:web, or where a declaration is kept.
-    Hosts,
+    /// The directory, and then the account's server, where its declaration is kept.
+    Declared,
+    /// The host of a did:web, and perhaps such a server.
+    Web,
 }
 
 impl Lane {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Directory, Self::Hosts];
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Directory, Self::Declared, Self::Web];
 
     const fn number(self) -> i64 {
         match self {
             Self::Directory => 0,
-            Self::Hosts => 1,
+            Self::Declared => 1,
+            Self::Web => 2,
         }
     }
 
     fn of(did: &Did, declared: bool) -> Self {
-        if declared || did.web_host().is_some() { Self::Hosts } else { Self::Directory }
+        match (did.web_host(), declared) {
+            (Some(_), _) => Self::Web,
+            (None, true) => Self::Declared,
+            (None, false) => Self::Directory,
+        }
     }
 }
 
@@ -247,11 +254,14 @@ pub(crate) fn conclude(
         let did = std::slice::from_ref(&lookup.did);
         found |= !labelers::add(desk, did, *source, now)?.is_empty();
     }
-    let tracked = labelers::tracking(desk.db, &lookup.did)? == Some(true);
+    let tracking = labelers::tracking(desk.db, &lookup.did)?;
+    let tracked = tracking == Some(true);
     if let (true, Some(declared)) = (tracked, &conclusion.declared) {
         declarations::keep(desk.db, &lookup.did, declared, now)?;
     }
-    let settled = match conclusion.next {
+    // Nobody waits for those who were removed, nor for what strangers declare.
+    let matters = tracked || (tracking.is_none() && !lookup.sources.is_empty());
+    let settled = match conclusion.next.filter(|_| matters) {
         None => take_off(desk.db, lookup)?,
         Some(next) => {
             put_off(desk.db, lookup, next)?;

@@ -22,10 +22,10 @@ pub struct RelayRow {
 /// How far a directory was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectoryRow {
+    /// When it was first met. What was before is not asked for.
+    pub begun: Millis,
     /// Operations up to this time were looked at.
     pub exported: Millis,
-    /// When the end was last reached.
-    pub looked_at: Option<Millis>,
 }
 
 /// A place that was read so far. Kept together with the hints that were found on the way.
@@ -53,8 +53,6 @@ pub enum Place {
         directory: String,
         /// The time of the last operation seen.
         until: Millis,
-        /// When the end was reached, if it was.
-        ended: Option<Millis>,
     },
 }
 
@@ -82,12 +80,11 @@ pub(crate) fn keep(db: &Connection, place: &Place) -> Result<(), StoreError> {
             )?;
             upsert.execute(params![relay, at.0])?;
         }
-        Place::Export { directory, until, ended } => {
+        Place::Export { directory, until } => {
             let mut update = db.prepare_cached(
-                "UPDATE directories SET exported = max(exported, ?2),
-                     looked_at = coalesce(?3, looked_at) WHERE url = ?1",
+                "UPDATE directories SET exported = max(exported, ?2) WHERE url = ?1",
             )?;
-            update.execute(params![directory, until.0, ended.map(|at| at.0)])?;
+            update.execute(params![directory, until.0])?;
         }
     }
     Ok(())
@@ -116,14 +113,13 @@ pub(crate) fn directory(
     now: Millis,
 ) -> Result<DirectoryRow, StoreError> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO directories (url, exported) VALUES (?1, ?2) ON CONFLICT (url) DO NOTHING",
+        "INSERT INTO directories (url, begun, exported) VALUES (?1, ?2, ?2)
+         ON CONFLICT (url) DO NOTHING",
     )?;
     insert.execute(params![url, now.0])?;
-    let mut select =
-        db.prepare_cached("SELECT exported, looked_at FROM directories WHERE url = ?1")?;
+    let mut select = db.prepare_cached("SELECT begun, exported FROM directories WHERE url = ?1")?;
     let read = |row: &Row<'_>| {
-        let looked_at = row.get::<_, Option<i64>>(1)?.map(Millis);
-        Ok(DirectoryRow { exported: Millis(row.get(0)?), looked_at })
+        Ok(DirectoryRow { begun: Millis(row.get(0)?), exported: Millis(row.get(1)?) })
     };
     Ok(select.query_row([url], read)?)
 }

@@ -1,7 +1,6 @@
 //! What the store promises about finding labelers: a cursor is never ahead of its hints, and
 //! what was hinted at waits until somebody has looked.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 #![expect(unreachable_pub, reason = "common is shared by several test binaries")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of common")]
 
@@ -92,11 +91,16 @@ async fn hosts_that_others_named_are_asked_in_a_lane_of_their_own() {
     hint(&store, &[(plc('a'), Source::Identity), (web.clone(), Source::Identity)], NOW).await;
     hint(&store, &[(plc('b'), Source::Record)], later(1)).await;
     assert_eq!(due(&store, Lane::Directory, later(1)).await.len(), 1);
-    let hosts = due(&store, Lane::Hosts, later(1)).await;
-    let whose: Vec<_> = hosts.iter().map(|lookup| (&lookup.did, lookup.declared)).collect();
-    assert_eq!(whose, [(&web, false), (&plc('b'), true)]);
-    hint(&store, &[(plc('a'), Source::Record)], later(2)).await;
+    let mut waiting = Vec::new();
+    for lane in [Lane::Declared, Lane::Web] {
+        let due = due(&store, lane, later(1)).await;
+        waiting.extend(due.into_iter().map(|lookup| (lookup.did, lookup.declared)));
+    }
+    assert_eq!(waiting, [(plc('b'), true), (web.clone(), false)]);
+    hint(&store, &[(plc('a'), Source::Record), (web, Source::Record)], later(2)).await;
     assert!(due(&store, Lane::Directory, later(2)).await.is_empty());
+    assert_eq!(due(&store, Lane::Declared, later(2)).await.len(), 2);
+    assert!(due(&store, Lane::Web, later(2)).await[0].declared);
 }
 
 #[tokio::test]
@@ -151,6 +155,19 @@ async fn who_cannot_be_asked_waits_and_no_hint_shortens_that() {
 }
 
 #[tokio::test]
+async fn nobody_waits_any_longer_for_who_was_removed() {
+    let (_dir, store) = shop();
+    hint(&store, &[(plc('a'), Source::Identity)], NOW).await;
+    store.add_labelers(vec![plc('a')], Source::Api, NOW).await.unwrap();
+    store.remove_labelers(vec![plc('a')], false).await.unwrap();
+    let lookup = due(&store, Lane::Directory, NOW).await.remove(0);
+    let next = Some(Next { due_at: later(60), tries: 1, again: false });
+    let conclusion = Conclusion { next, ..Conclusion::default() };
+    assert!(store.conclude(lookup, conclusion, NOW).await.unwrap().settled);
+    assert_eq!(store.count_lookups().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn of_tracked_labelers_it_is_told_that_they_may_have_changed() {
     let (_dir, store) = shop();
     store.add_labelers(vec![plc('a')], Source::Api, NOW).await.unwrap();
@@ -162,7 +179,7 @@ async fn of_tracked_labelers_it_is_told_that_they_may_have_changed() {
     assert_eq!(store.keep_hints(known_only, NOW).await.unwrap(), Kept::default());
     let record = Hints { strangers: false, ..heard(&[(plc('a'), Source::Record)]) };
     assert_eq!(store.keep_hints(record, NOW).await.unwrap().added, 1);
-    let lookup = due(&store, Lane::Hosts, NOW).await.remove(0);
+    let lookup = due(&store, Lane::Declared, NOW).await.remove(0);
     assert!(lookup.declared && lookup.sources.is_empty());
 }
 
@@ -171,7 +188,7 @@ async fn a_removed_labeler_is_not_even_looked_up() {
     let (_dir, store) = shop();
     store.add_labelers(vec![plc('a'), plc('b')], Source::Identity, NOW).await.unwrap();
     hint(&store, &[(plc('b'), Source::Record)], NOW).await;
-    let lookup = due(&store, Lane::Hosts, NOW).await.remove(0);
+    let lookup = due(&store, Lane::Declared, NOW).await.remove(0);
     store.remove_labelers(vec![plc('a')], false).await.unwrap();
     store.remove_labelers(vec![plc('b')], true).await.unwrap();
     for source in [Source::Identity, Source::Record, Source::RelayList, Source::Plc] {
@@ -245,7 +262,7 @@ async fn declarations_are_read_once_a_document_is_known_and_again_when_they_are_
         store.note(plc(who), noted, "pending", NOW).await.unwrap();
     }
     assert_eq!((want(NOW, 1).await, want(NOW, 9).await, want(NOW, 9).await), (1, 1, 0));
-    for lookup in due(&store, Lane::Hosts, NOW).await {
+    for lookup in due(&store, Lane::Declared, NOW).await {
         assert!(lookup.declared && lookup.sources.is_empty());
         let conclusion = Conclusion { declared: Some(Declared::Unknown), ..<_>::default() };
         store.conclude(lookup, conclusion, later(5)).await.unwrap();
@@ -275,17 +292,11 @@ async fn a_directory_is_read_from_the_first_start_on() {
     let (_dir, store) = shop();
     let url = "https://plc.test/";
     let row = store.directory(url.into(), NOW).await.unwrap();
-    assert_eq!((row.exported, row.looked_at), (NOW, None));
-    let row = store.directory(url.into(), later(999)).await.unwrap();
-    assert_eq!((row.exported, row.looked_at), (NOW, None));
-    for (until, ended, expected) in [
-        (later(10), None, (later(10), None)),
-        (later(20), Some(later(30)), (later(20), Some(later(30)))),
-        (later(15), None, (later(20), Some(later(30)))),
-    ] {
-        let place = Place::Export { directory: url.into(), until, ended };
+    assert_eq!((row.begun, row.exported), (NOW, NOW));
+    for (until, expected) in [(10, 10), (20, 20), (15, 20)] {
+        let place = Place::Export { directory: url.into(), until: later(until) };
         store.keep_hints(Hints { place: Some(place), ..heard(&[]) }, NOW).await.unwrap();
         let row = store.directory(url.into(), later(999)).await.unwrap();
-        assert_eq!((row.exported, row.looked_at), expected);
+        assert_eq!((row.begun, row.exported), (NOW, later(expected)));
     }
 }

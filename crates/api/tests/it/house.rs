@@ -18,6 +18,9 @@ pub(crate) const CAT: &str = "did:web:localhost%3A8080";
 /// 2024-10-07T12:00:00.050Z
 pub(crate) const NOW: Millis = Millis(1_728_302_400_050);
 
+/// The name of its relay.
+pub(crate) const RELAY: &str = "https://relay.test";
+
 pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) board: fleet::Board,
@@ -89,6 +92,7 @@ impl House {
             password: wishes.password.map(str::to_owned),
             browser_hosts: vec!["labels.example".to_owned()],
             metrics: (!wishes.no_metrics).then(|| Arc::new(|| "labeltap_up 1\n".to_owned()) as _),
+            relay: RELAY.to_owned(),
             now: || NOW,
         });
         Self { store, board, router, deliver, _stop: stop.drop_guard(), _dir: dir }

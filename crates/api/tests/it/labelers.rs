@@ -4,7 +4,7 @@ use crate::house::{ANN, BOB, CAT, House, NOW, OK, did};
 use fleet::{State, Status};
 use label::Millis;
 use serde_json::json;
-use store::{Noted, Source};
+use store::{Conclusion, Declared, Lookup, Noted, Source};
 
 #[tokio::test]
 async fn labelers_are_added_once_and_removed() {
@@ -37,6 +37,28 @@ async fn a_removed_labeler_keeps_its_cursor_unless_it_is_purged() {
         let shown = house.get(&format!("/labelers/{ANN}")).await.json();
         assert_eq!(shown["cursor"], cursor, "purge {purge}");
     }
+}
+
+#[tokio::test]
+async fn what_a_labeler_declares_is_shown_where_one_labeler_is() {
+    let house = House::plain();
+    house.add(&[ANN]).await;
+    let record = json!({ "policies": { "labelValues": ["spam"] }, "n": 9_007_199_254_740_993_i64 });
+    let declared = |declared| async {
+        let (sources, declared) = (Vec::new(), Some(declared));
+        let lookup =
+            Lookup { did: did(ANN), sources, declared: true, tries: 0, again: false, hints: 0 };
+        let conclusion = Conclusion { declared, ..Conclusion::default() };
+        house.store.conclude(lookup, conclusion, NOW).await.unwrap();
+        house.get(&format!("/labelers/{ANN}")).await.json().get("declaration").cloned()
+    };
+    let rev = "3lmxjza3nva27".to_owned();
+    let present = Declared::Present { rev: rev.clone(), record: record.to_string() };
+    assert_eq!(declared(present).await, Some(record.clone()));
+    let listed = house.get("/labelers").await.json();
+    assert_eq!(listed["labelers"][0].get("declaration"), None);
+    assert_eq!(declared(Declared::Unknown).await, Some(record));
+    assert_eq!(declared(Declared::Absent { rev }).await, None);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Health, numbers and metrics.
 
-use crate::house::{ANN, BOB, House, OK, Wishes, ask};
+use crate::house::{ANN, BOB, House, NOW, OK, RELAY, Wishes, ask};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 use std::sync::Arc;
+use store::{Hints, Place};
 
 #[tokio::test]
 async fn health_follows_the_store() {
@@ -35,6 +36,27 @@ async fn the_numbers_are_there_from_the_start() {
     ] {
         assert_eq!(house.get(&format!("/stats/{path}")).await.json(), expected);
     }
+}
+
+#[tokio::test]
+async fn cursors_of_the_relay_are_those_on_disk_and_of_no_other_relay() {
+    let house = House::plain();
+    let cursor = label::Seq::new(7).unwrap();
+    let list = |relay: &str, page: &str| Place::List {
+        relay: relay.to_owned(),
+        page: Some(page.to_owned()),
+        at: NOW,
+    };
+    for place in [
+        Place::Firehose { relay: RELAY.to_owned(), cursor },
+        list(RELAY, "page two"),
+        list("https://other.test", "page nine"),
+    ] {
+        let hints = Hints { place: Some(place), ..Hints::default() };
+        house.store.keep_hints(hints, NOW).await.unwrap();
+    }
+    let cursors = house.get("/stats/cursors").await.json();
+    assert_eq!(cursors, json!({ "firehose": 7, "list_repos": "page two", "labelers": [] }));
 }
 
 #[tokio::test]

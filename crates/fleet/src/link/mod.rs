@@ -31,7 +31,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use rest::Rest;
+pub use rest::{Rest, growing};
 use search::{Search, Tried};
 use std::time::Duration;
 

@@ -39,13 +39,13 @@ impl Rest {
 
     /// The wait after so many failures of a labeler.
     pub(super) fn wait(&self, salt: u64, failures: u32) -> Duration {
-        doubled(self.shortest, self.longest, salt, failures)
+        growing(self.shortest, self.longest, salt, failures)
     }
 
     /// The same where something is lacking.
     #[must_use]
     pub fn wait_lacking(&self, salt: u64, failures: u32) -> Duration {
-        doubled(self.lacking_shortest, self.lacking_longest, salt, failures)
+        growing(self.lacking_shortest, self.lacking_longest, salt, failures)
     }
 
     /// When a document is read again though all is well. Spread, so that the labelers of a
@@ -63,8 +63,10 @@ impl Rest {
     }
 }
 
-/// Doubles with each failure up to the longest, with jitter.
-fn doubled(shortest: Duration, longest: Duration, salt: u64, failures: u32) -> Duration {
+/// A wait that doubles with each failure up to the longest, less up to a fifth by jitter that
+/// `salt` decides.
+#[must_use]
+pub fn growing(shortest: Duration, longest: Duration, salt: u64, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     jittered(shortest.saturating_mul(1 << doublings).min(longest), salt ^ u64::from(failures))
 }
