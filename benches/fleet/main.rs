@@ -6,7 +6,6 @@
 //! read of the program alone.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a benchmark that cannot go on should stop"
 )]

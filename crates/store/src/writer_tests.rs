@@ -58,9 +58,16 @@ fn seq(number: i64) -> Seq {
     Seq::cursor(number).unwrap()
 }
 
-fn batch(name: &str, after: i64, entries: Vec<Entry>) -> Batch {
+/// One frame of these.
+fn batch(name: &str, after: i64, mut entries: Vec<Entry>) -> Batch {
     let labeler = did(name);
     let cursor = seq(after + 1);
+    for entry in &mut entries {
+        match entry {
+            Entry::Label { seq, .. } => *seq = cursor,
+            Entry::Rejected(rejected) => rejected.seq = cursor,
+        }
+    }
     Batch {
         labeler,
         epoch: Epoch::FIRST,
