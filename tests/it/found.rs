@@ -46,13 +46,14 @@ async fn real_labelers_are_found_by_identity_by_record_and_in_the_directory() {
         })
         .await;
     assert_eq!(shown["declaration"]["$type"], "app.bsky.labeler.service", "{shown}");
-    network.order(&declared, "publish", &json!({ "values": ["spam", "rude"] })).await;
+    let publish = format!("/labelers/{}/publish", declared.name);
+    network.post(&publish, &json!({ "values": ["spam", "rude"] })).await;
     tap_running
         .labeler_until(&declared.did, |shown| {
             shown["declaration"]["policies"]["labelValues"] == json!(["spam", "rude"])
         })
         .await;
-    network.order(&declared, "unpublish", &json!({})).await;
+    network.post(&format!("/labelers/{}/unpublish", declared.name), &json!({})).await;
     tap_running.labeler_until(&declared.did, |shown| shown.get("declaration").is_none()).await;
     for place in ["firehose", "server"] {
         let forged = format!("labeltap_discovery_forged_total{{place={place:?}}}");

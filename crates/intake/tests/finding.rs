@@ -104,6 +104,29 @@ async fn the_lists_are_read_again_and_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_directory_lags_there_is_a_second_look_and_no_third() {
+    let second_look = Duration::from_secs(2);
+    let house = House::open(Times { second_look, ..Times::CONTRACT }, Faults::none()).await;
+    house.relay.wait_for_open(1).await;
+    let (did, document) = house.labeler("late");
+    let stranger = plc_did("a stranger");
+    house.relay.identity(&did);
+    house.relay.identity(&stranger);
+    let begun = Instant::now();
+    while house.plc.requests(&did) == 0 {
+        assert!(begun.elapsed() < LIMIT);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Not by an operation: the log would show it.
+    house.plc.set_answer(&did, Answer::new(200, document.json().to_string()));
+    assert_eq!(house.tracked(&did).await, [Source::Identity]);
+    tokio::time::sleep(2 * second_look).await;
+    assert_eq!(house.plc.requests(&stranger), 2);
+    assert_eq!(house.store.count_lookups().await.unwrap(), 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_is_dead_without_saying_so_is_left() {
     let times = Times { silence: Duration::from_secs(3), ..Times::CONTRACT };
     let house = House::open(times, Faults::zombie().only_first(1)).await;

@@ -91,8 +91,7 @@ async fn by_the_directorys_log_alone_and_from_the_first_start_on() {
 async fn the_log_is_read_to_its_end_also_where_a_thousand_happen_at_once() {
     let world = World::new().await;
     drop(world.finder(&[]).await.stop());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_millis()).unwrap();
+    let now = intake::wall_clock().0;
     // 700 in each of three milliseconds: no page ends between two of them.
     let key = SigningKey::k256(1);
     world.plc.set_time(Some(now));

@@ -84,19 +84,6 @@ async fn a_declaration_without_a_service_is_no_labeler() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_a_second_look_where_the_directory_lags() {
-    let world = World::new().await;
-    let labeler = world.unlisted("late").await;
-    let tap = world.finder(&[]).await;
-    world.relay.identity(labeler.did());
-    let counted = r#"labeltap_discovery_lookups_total{outcome="no-labeler"}"#;
-    metric_until(&tap, counted, |count| count == 1.0).await;
-    world.publish(&labeler);
-    assert!(!is_tracked(&tap, labeler.did()).await);
-    found(&tap, &labeler, &["identity"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_declaration_of_a_labeler_that_was_named_is_fetched_from_its_server() {
     let world = World::new().await;
     let labeler = world.labeler("named").await;

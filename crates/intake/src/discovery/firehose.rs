@@ -30,9 +30,12 @@ use wire::{FrameError, RepoEvent, RepoFrame};
 /// Hints wait no longer than this to be saved, however rarely the cursor is.
 const SAVE_HINTS_EVERY: Duration = Duration::from_secs(1);
 
-/// Waits between connections, and how long one must have lasted to be a good one.
+/// Waits between connections, and the longest `Retry-After` that is believed.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
+/// A connection that lasted so long was a good one, and so was one that brought events.
 const PROVEN: Duration = Duration::from_secs(60);
 
 /// Who was not read for so long may have said something meanwhile.
@@ -137,7 +140,8 @@ impl Firehose {
             };
             let was_good = begun.elapsed() >= PROVEN || self.cursor > before;
             failures = if was_good { 1 } else { failures + 1 };
-            let wait = growing(SHORTEST, LONGEST, 0, failures).max(retry_after.unwrap_or_default());
+            let asked = retry_after.unwrap_or_default().min(LONGEST_ASKED);
+            let wait = growing(SHORTEST, LONGEST, 0, failures).max(asked);
             tracing::warn!(relay = self.relay, why = %lost, ?wait, "firehose lost");
             self.get_past(&lost).await?;
             tokio::time::sleep(wait).await;

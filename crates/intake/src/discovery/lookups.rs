@@ -15,9 +15,18 @@ use std::time::Duration;
 use store::{Conclusion, Lane, Lookup, Next, Remedy, Source, StoreError};
 use tokio::task::{Id, JoinError, JoinSet};
 
-/// Look-ups of one lane that are under way at once. Each asks one host at a time, so the
-/// resolver's turns are enough for subscriptions too.
-const AT_ONCE: usize = 8;
+/// Look-ups of a lane that are under way at once. Each asks one host at a time; of the turns that
+/// the resolver has for the directory, the rest is for subscriptions.
+const fn at_once(lane: Lane) -> usize {
+    match lane {
+        Lane::Directory => 6,
+        Lane::Declared => 4,
+        Lane::Web => 8,
+    }
+}
+
+/// Rows that are read at once: those under way are still among them.
+const ROWS: usize = 24;
 
 /// How often to see whether something has become due.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -94,18 +103,16 @@ impl Worker {
         let now = self.hub.shared.clock.now();
         let busy = self.looking.values().filter(|(theirs, _)| *theirs == lane).count();
         let most = match lane {
-            Lane::Directory => self.directory.at_once(now, AT_ONCE),
-            Lane::Declared | Lane::Web => AT_ONCE,
+            Lane::Directory => self.directory.at_once(now, at_once(lane)),
+            Lane::Declared | Lane::Web => at_once(lane),
         };
         if most == 0 {
             return Ok(Some(self.directory.rest(now)));
         }
-        // Those under way are still on the list.
-        let most_rows = 2 * AT_ONCE;
         if most <= busy || self.hub.backlog.waiting() <= self.looking.len() as u64 {
             return Ok(None);
         }
-        let due = self.hub.shared.store.due_lookups(lane, wall_clock(), most_rows).await?;
+        let due = self.hub.shared.store.due_lookups(lane, wall_clock(), ROWS).await?;
         let is_new =
             |lookup: &Lookup| self.looking.values().all(|(_, looking)| looking.did != lookup.did);
         let due: Vec<Lookup> = due.into_iter().filter(is_new).take(most - busy).collect();
