@@ -1,7 +1,7 @@
 //! What a thousand labelers cost of which three hundred are dead in ten different ways, and how
 //! they come back after the directory was away for a minute.
 //!
-//! `cargo bench --bench fleet` prints it and asserts nothing about time; some eight minutes. The
+//! `cargo bench --bench fleet` prints it and asserts nothing about time; some six minutes. The
 //! labelers, the directory and the released program share the machine, so the processor time is
 //! read of the program alone.
 #![expect(
@@ -22,7 +22,7 @@ const DEAD: usize = 300;
 
 /// How long everything is left alone before it is measured, and for how long it is.
 const SETTLE: Duration = Duration::from_secs(60);
-const MEASURE: Duration = Duration::from_secs(180);
+const MEASURE: Duration = Duration::from_secs(120);
 
 /// How long the directory is away.
 const OUTAGE: Duration = Duration::from_secs(60);

@@ -10,6 +10,7 @@ ALTER TABLE labelers ADD COLUMN account_deleted INTEGER NOT NULL DEFAULT 0; -- s
 ALTER TABLE labelers ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 -- The highest frame of this epoch of which labels were taken away, since they no longer apply.
 ALTER TABLE labelers ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE labelers ADD COLUMN swept_made INTEGER NOT NULL DEFAULT 0; -- and their latest cts, in ms since 1970
 -- 1: the key has changed, and what was rejected lately is to be judged again.
 ALTER TABLE labelers ADD COLUMN rejudge INTEGER NOT NULL DEFAULT 0;
 -- After a reset, what comes is compared with what is held from before. 1: that is still being

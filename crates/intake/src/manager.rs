@@ -110,6 +110,7 @@ pub async fn run(
         probes: Arc::new(Semaphore::new(PROBES)),
         confirms: Arc::new(Semaphore::new(PROBES)),
         most_labels: settings.most_labels,
+        hears_accounts: settings.discovery.firehose,
         clock: Clock::start(),
         rest: settings.rest,
     };

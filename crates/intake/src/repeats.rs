@@ -7,7 +7,7 @@
 
 use crate::bundle::Placed;
 use bytes::Bytes;
-use label::{Did, Label, Parts, Seq};
+use label::{Did, Label, Millis, Parts, Seq, syntax};
 use std::collections::HashMap;
 use store::HeldFrames;
 use wire::Claim;
@@ -33,7 +33,7 @@ pub(crate) fn compare(came: Vec<Placed>, held: &HeldFrames) -> Compared {
                 compared.differs |= !same;
             }
             // What no longer applies may have been taken away.
-            None if placed.seq <= held.swept => {}
+            None if placed.seq <= held.swept && made(&placed) <= Some(held.swept_made) => {}
             None => compared.missing.push(placed),
         }
     }
@@ -87,6 +87,12 @@ impl Late {
     }
 }
 
+/// When a label was made, as it says.
+fn made(placed: &Placed) -> Option<Millis> {
+    let claim = Claim::read(&placed.raw).ok()?;
+    syntax::instant(&claim.cts).map(|instant| Millis(instant.div_euclid(1000)))
+}
+
 /// What a label says; `None` when it cannot be read, and was rejected then.
 fn parts(placed: &Placed) -> Option<Parts> {
     let claim = Claim::read(&placed.raw).ok()?;
@@ -133,7 +139,9 @@ mod tests {
 
     fn compared(came: Placed, labels: Vec<Held>, swept: i64) -> (bool, usize) {
         let swept = Seq::cursor(swept).unwrap();
-        let compared = compare(vec![came], &HeldFrames { labels, swept });
+        // What was taken away was made by the time of the label number 100.
+        let swept_made = Millis(1_727_740_800_100);
+        let compared = compare(vec![came], &HeldFrames { labels, swept, swept_made });
         (compared.differs, compared.missing.len())
     }
 
@@ -145,5 +153,6 @@ mod tests {
         assert_eq!(compared(came(5, label()), vec![held(6, label())], 0), (false, 1));
         assert_eq!(compared(came(5, label()), vec![], 4), (false, 1));
         assert_eq!(compared(came(5, label()), vec![], 5), (false, 0));
+        assert_eq!(compared(came(5, LabelSpec::numbered(101)), vec![], 5), (false, 1));
     }
 }

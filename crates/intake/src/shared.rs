@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) confirms: Arc<Semaphore>,
     /// How many labels of one labeler may be stored.
     pub(crate) most_labels: Option<u64>,
+    /// Whether the firehose is read: else nobody says that a deleted account is there again.
+    pub(crate) hears_accounts: bool,
     pub(crate) clock: Clock,
     pub(crate) rest: Rest,
 }

@@ -141,13 +141,13 @@ pub(crate) fn is_known(
 fn mark(db: &Connection, labeler: Interned, label: &Label) -> Result<(), StoreError> {
     let mut insert = db
         .prepare_cached("INSERT OR IGNORE INTO contents (labeler, hash, id) VALUES (?1, ?2, ?3)")?;
-    insert.execute(params![labeler.0, hash_of_key(label), -made(label)])?;
+    insert.execute(params![labeler.0, hash_of_key(label), -made(&label.cts)])?;
     Ok(())
 }
 
-/// When a label was made, in milliseconds since 1970, at least 1.
-fn made(label: &Label) -> i64 {
-    label::syntax::instant(&label.cts).map_or(1, |instant| instant.div_euclid(1000).max(1))
+/// When a label was made by its `cts`, in milliseconds since 1970, at least 1.
+pub(crate) fn made(cts: &str) -> i64 {
+    label::syntax::instant(cts).map_or(1, |instant| instant.div_euclid(1000).max(1))
 }
 
 /// From here on what this labeler says is not compared any more.
@@ -160,9 +160,9 @@ pub(crate) fn forget(desk: &mut Desk<'_>, labeler: Interned) -> Result<(), Store
 
 fn is_marked(db: &Connection, labeler: Interned, label: &Label) -> Result<bool, StoreError> {
     let mut select = db.prepare_cached(
-        "SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id < 0 AND id > ?3",
+        "SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id < 0 AND id >= ?3",
     )?;
-    Ok(select.exists(params![labeler.0, hash_of_key(label), -made(label)])?)
+    Ok(select.exists(params![labeler.0, hash_of_key(label), -made(&label.cts)])?)
 }
 
 fn find(db: &Connection, labeler: Interned, label: &Label) -> Result<Option<EventId>, StoreError> {

@@ -25,6 +25,7 @@ pub(crate) fn reset(
     }
     let mut update = desk.db.prepare_cached(
         "UPDATE labelers SET epoch = epoch + 1, cursor = 0, caught_up = 0, settled = 0, swept = 0,
+             swept_made = 0,
              comparing = 1, compares_until = ?2 WHERE did = ?1",
     )?;
     update.execute(params![did.as_str(), now.0.saturating_add(COMPARES)])?;

@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::labelers::Interned;
 use crate::rows;
-use label::{Did, Epoch, Label, Seq};
+use label::{Did, Epoch, Label, Millis, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A label that is held, and its place in its frame.
@@ -22,8 +22,10 @@ pub struct Held {
 pub struct HeldFrames {
     /// Those that are.
     pub labels: Vec<Held>,
-    /// Of frames up to this one labels may have been taken away, since they no longer apply.
+    /// Of frames up to this one labels may have been taken away, since they no longer apply,
     pub swept: Seq,
+    /// none of which was made later than this.
+    pub swept_made: Millis,
 }
 
 /// Looks for each of these labels, by frame and place. Costs a look at the index for each.
@@ -34,11 +36,14 @@ pub(crate) fn held(
     asked: &[(Seq, u32)],
 ) -> Result<HeldFrames, StoreError> {
     let snapshot = db.transaction()?;
-    let mut select = snapshot.prepare_cached("SELECT id, swept FROM labelers WHERE did = ?1")?;
-    let found = select
-        .query_row([did.as_str()], |row| Ok((Interned(row.get(0)?), crate::convert::seq(row, 1)?)));
-    let Some((labeler, swept)) = found.optional()? else {
-        return Ok(HeldFrames { labels: Vec::new(), swept: Seq::START });
+    let mut select =
+        snapshot.prepare_cached("SELECT id, swept, swept_made FROM labelers WHERE did = ?1")?;
+    let found = select.query_row([did.as_str()], |row| {
+        Ok((Interned(row.get(0)?), crate::convert::seq(row, 1)?, Millis(row.get(2)?)))
+    });
+    let Some((labeler, swept, swept_made)) = found.optional()? else {
+        let (labels, swept, swept_made) = (Vec::new(), Seq::START, Millis(0));
+        return Ok(HeldFrames { labels, swept, swept_made });
     };
     let mut labels = Vec::new();
     let mut select = snapshot.prepare_cached(&format!(
@@ -53,7 +58,7 @@ pub(crate) fn held(
             labels.push(Held { seq: *seq, place: *place, label: event.label });
         }
     }
-    Ok(HeldFrames { labels, swept })
+    Ok(HeldFrames { labels, swept, swept_made })
 }
 
 /// Whether this label is held.

@@ -64,6 +64,12 @@ fn add_one(
         let mut update =
             db.prepare_cached("UPDATE labelers SET tracked = 1, sources = ?2 WHERE id = ?1")?;
         update.execute(params![id, sources])?;
+        // What became of the account while nobody listened is not known.
+        if !tracked {
+            let mut update =
+                db.prepare_cached("UPDATE labelers SET account_deleted = 0 WHERE id = ?1")?;
+            update.execute([id])?;
+        }
     }
     Ok(!tracked)
 }
@@ -160,15 +166,8 @@ pub(crate) fn note(
     Ok(())
 }
 
-/// Remembers that the account was deleted, or that it is there again.
-pub(crate) fn set_account(desk: &mut Desk<'_>, did: &Did, deleted: bool) -> Result<(), StoreError> {
-    let update = desk
-        .db
-        .prepare_cached("UPDATE labelers SET account_deleted = ?2 WHERE did = ?1 AND tracked")?;
-    hit_one(update, params![did.as_str(), deleted], did)
-}
-
-/// The same for somebody who need not be tracked. Whether it is, and that is news.
+/// Remembers that an account was deleted, or that it is there again. Whether it is that of a
+/// labeler that is tracked, and that is news.
 pub(crate) fn account_is(db: &Connection, did: &Did, deleted: bool) -> rusqlite::Result<bool> {
     let mut update = db.prepare_cached(
         "UPDATE labelers SET account_deleted = ?2

@@ -207,19 +207,23 @@ fn with(sources: &str, source: Option<Source>) -> String {
     names.join(",")
 }
 
-/// Up to `most` look-ups that are due, the oldest first.
+/// Up to `most` look-ups that are due, the oldest first; without `strangers` only of those who
+/// are tracked.
 pub(crate) fn due(
     db: &Connection,
+    strangers: bool,
     lane: Lane,
     now: Millis,
     most: usize,
 ) -> Result<Vec<Lookup>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT did, sources, declared, tries, again, hints FROM lookups
-         WHERE lane = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3",
+         WHERE lane = ?1 AND due_at <= ?2
+             AND (?4 OR did IN (SELECT did FROM labelers WHERE tracked))
+         ORDER BY due_at LIMIT ?3",
     )?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![lane.number(), now.0, most], read)?;
+    let rows = select.query_map(params![lane.number(), now.0, most, strangers], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -262,7 +266,7 @@ pub(crate) fn conclude(
     // Nobody waits for those who were removed, nor for what strangers declare.
     let matters = tracked || (tracking.is_none() && !lookup.sources.is_empty());
     let settled = match conclusion.next.filter(|_| matters) {
-        None => take_off(desk.db, lookup)?,
+        None => take_off(desk.db, lookup, now)?,
         Some(next) => {
             put_off(desk.db, lookup, next)?;
             false
@@ -271,14 +275,23 @@ pub(crate) fn conclude(
     Ok(Concluded { found, tracked, settled })
 }
 
-fn take_off(db: &Connection, lookup: &Lookup) -> rusqlite::Result<bool> {
+fn take_off(db: &Connection, lookup: &Lookup, now: Millis) -> rusqlite::Result<bool> {
     let mut delete = db.prepare_cached("DELETE FROM lookups WHERE did = ?1 AND hints = ?2")?;
-    Ok(delete.execute(params![lookup.did.as_str(), lookup.hints])? > 0)
+    if delete.execute(params![lookup.did.as_str(), lookup.hints])? > 0 {
+        return Ok(true);
+    }
+    // Hinted at meanwhile it is looked up once more, behind those who wait already.
+    let mut update =
+        db.prepare_cached("UPDATE lookups SET due_at = ?2, tries = 0 WHERE did = ?1")?;
+    update.execute(params![lookup.did.as_str(), now.0])?;
+    Ok(false)
 }
 
+/// Whoever has failed waits, however often it is hinted at; else a few that never answer would
+/// always be the first in line.
 fn put_off(db: &Connection, lookup: &Lookup, next: Next) -> rusqlite::Result<()> {
     let mut update = db.prepare_cached(
-        "UPDATE lookups SET due_at = ?3, tries = ?4, again = ?5 WHERE did = ?1 AND hints = ?2",
+        "UPDATE lookups SET due_at = ?3, tries = ?4, again = (?5 AND hints = ?2) WHERE did = ?1",
     )?;
     let Next { due_at, tries, again } = next;
     update.execute(params![lookup.did.as_str(), lookup.hints, due_at.0, tries, again])?;

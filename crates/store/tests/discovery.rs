@@ -39,7 +39,7 @@ async fn hint(store: &Store, dids: &[(Did, Source)], now: Millis) -> Kept {
 }
 
 async fn due(store: &Store, lane: Lane, now: Millis) -> Vec<Lookup> {
-    store.due_lookups(lane, now, 100).await.unwrap()
+    store.due_lookups(true, lane, now, 100).await.unwrap()
 }
 
 async fn sources(store: &Store, did: &Did) -> Vec<Source> {

@@ -28,10 +28,12 @@ pub(super) fn meaning(what: Happening) -> (&'static str, Meaning) {
         Happening::Commit(None) => ("commit", Meaning::Nothing),
         Happening::Sync => ("sync", Meaning::Nothing),
         Happening::Identity(did) => ("identity", Meaning::Identity(did)),
-        Happening::Account { did, active, status } => {
-            let deleted = !active && status.as_deref() == Some("deleted");
-            ("account", Meaning::Account { did, deleted })
-        }
+        // What else may ail an account takes nothing from what it was.
+        Happening::Account { did, active, status } => match (active, status.as_deref()) {
+            (true, _) => ("account", Meaning::Account { did, deleted: false }),
+            (false, Some("deleted")) => ("account", Meaning::Account { did, deleted: true }),
+            (false, _) => ("account", Meaning::Nothing),
+        },
         Happening::Unknown => ("unknown", Meaning::Nothing),
         Happening::Malformed(_) => ("malformed", Meaning::Nothing),
     }

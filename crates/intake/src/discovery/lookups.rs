@@ -112,7 +112,8 @@ impl Worker {
         if most <= busy || self.hub.backlog.waiting() <= self.looking.len() as u64 {
             return Ok(None);
         }
-        let due = self.hub.shared.store.due_lookups(lane, wall_clock(), ROWS).await?;
+        let (store, strangers) = (&self.hub.shared.store, self.hub.settings.discover);
+        let due = store.due_lookups(strangers, lane, wall_clock(), ROWS).await?;
         let is_new =
             |lookup: &Lookup| self.looking.values().all(|(_, looking)| looking.did != lookup.did);
         let due: Vec<Lookup> = due.into_iter().filter(is_new).take(most - busy).collect();

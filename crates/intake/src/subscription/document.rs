@@ -59,7 +59,7 @@ impl Subscription {
         let outcome = self.shared.resolver.resolve(&self.labeler, want).await;
         let row = self.row().await?;
         match outcome {
-            Ok(_) if row.account_deleted => self.gone("its account was deleted".into()).await,
+            Ok(_) if self.is_deleted(&row) => self.gone("its account was deleted".into()).await,
             Ok(resolved) => self.understand(&resolved, &row, fresh).await,
             Err(ResolveError::NotFound(why)) => self.gone(why).await,
             Err(error) => {
@@ -67,6 +67,11 @@ impl Subscription {
                 Ok(Heard::Unasked { retry_after: asked_to_wait(&error) })
             }
         }
+    }
+
+    /// Whether its account is known to be deleted.
+    fn is_deleted(&self, row: &LabelerRow) -> bool {
+        row.account_deleted && self.shared.hears_accounts
     }
 
     async fn gone(&mut self, why: String) -> Result<Heard, StoreError> {
@@ -113,7 +118,7 @@ impl Subscription {
     ) -> Result<Option<Heard>, StoreError> {
         let row = self.row().await?;
         let resolved = match outcome {
-            Ok(_) if row.account_deleted => {
+            Ok(_) if self.is_deleted(&row) => {
                 return self.close(State::Gone, "its account was deleted".into()).await;
             }
             Ok(resolved) => resolved,

@@ -37,17 +37,19 @@ impl Store {
         self.write(most, move |desk| lookups::want_declarations(desk, before, most, now)).await
     }
 
-    /// Up to `most` look-ups of a lane that are due, the oldest first.
+    /// Up to `most` look-ups of a lane that are due, the oldest first; without `strangers` only
+    /// of those who are tracked.
     ///
     /// # Errors
     /// The general ones.
     pub async fn due_lookups(
         &self,
+        strangers: bool,
         lane: Lane,
         now: Millis,
         most: usize,
     ) -> Result<Vec<Lookup>, StoreError> {
-        self.read(move |db| lookups::due(db, lane, now, most)).await
+        self.read(move |db| lookups::due(db, strangers, lane, now, most)).await
     }
 
     /// How many look-ups wait, due or not. Costs a look at each.

@@ -2,20 +2,11 @@
 
 use super::Store;
 use crate::{
-    Doubtful, Gathered, HeldFrames, Readmitted, StoreError, contents, epochs, frames, labelers,
-    rejudge,
+    Doubtful, Gathered, HeldFrames, Readmitted, StoreError, contents, epochs, frames, rejudge,
 };
 use label::{Did, Epoch, EventId, Millis, Seq};
 
 impl Store {
-    /// Remembers that a labeler's account was deleted, or that it is there again.
-    ///
-    /// # Errors
-    /// `NotTracked`, and the general ones.
-    pub async fn set_account(&self, did: Did, deleted: bool) -> Result<(), StoreError> {
-        self.write(1, move |desk| labelers::set_account(desk, &did, deleted)).await
-    }
-
     /// What is held of these labels of a labeler, by frame and place, in this epoch.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub(crate) fn take(
     let epoch: Option<u32> = select.query_row([labeler], |row| row.get(0)).optional()?;
     let Some(epoch) = epoch else { return Ok(0) }; // purged meanwhile
     let mut delete = db.prepare_cached("DELETE FROM labels WHERE id = ?1")?;
-    let (mut taken, mut swept) = (0, 0);
+    let (mut taken, mut swept, mut made) = (0, 0, 0);
     for one in ended.iter().filter(|one| one.id <= floor) {
         let Some(held) = held(db, labeler, one.id, cutoff)? else { continue };
         let has_ended = match one.by {
@@ -69,12 +69,14 @@ pub(crate) fn take(
         taken += 1;
         if held.epoch == epoch {
             swept = swept.max(held.seq);
+            made = made.max(crate::contents::made(&held.cts));
         }
     }
     let mut update = db.prepare_cached(
-        "UPDATE labelers SET labels = labels - ?2, swept = max(swept, ?3) WHERE id = ?1",
+        "UPDATE labelers SET labels = labels - ?2, swept = max(swept, ?3),
+             swept_made = max(swept_made, ?4) WHERE id = ?1",
     )?;
-    update.execute(params![labeler, taken, swept])?;
+    update.execute(params![labeler, taken, swept, made])?;
     Ok(u64::try_from(taken).unwrap_or_default())
 }
 
