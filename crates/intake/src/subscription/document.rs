@@ -90,16 +90,21 @@ impl Subscription {
         let (service, key) = match needed(resolved) {
             Ok(needed) => needed,
             Err(Lack(state, why)) => {
+                self.note(resolved, row).await?;
                 self.trouble(state, why);
                 return Ok(Heard::Lacking);
             }
         };
+        if matches!(self.status.state, State::NoService | State::NoKey | State::Gone) {
+            self.status.error = None;
+            self.show(State::Connecting);
+        }
         self.watch.looked(&self.shared, self.salt);
         if !fresh && self.known.is_some() {
             // The stream has ended, and the directory was not asked since it was lately.
             self.watch.look_soon(&self.shared, self.salt);
         }
-        let changed = self.note(&service, &key, resolved, row).await?;
+        let changed = self.note(resolved, row).await?;
         // A remembered document takes nothing away from what was read lately.
         let before = self.known.take().and_then(|known| known.key.at);
         let key = KeyRead { key, at: if fresh { Some(Instant::now()) } else { before } };
@@ -132,9 +137,12 @@ impl Subscription {
         self.watch.looked(&self.shared, self.salt);
         let (service, key) = match needed(&resolved) {
             Ok(needed) => needed,
-            Err(Lack(state, why)) => return self.close(state, why).await,
+            Err(Lack(state, why)) => {
+                self.note(&resolved, &row).await?;
+                return self.close(state, why).await;
+            }
         };
-        let changed = self.note(&service, &key, &resolved, &row).await?;
+        let changed = self.note(&resolved, &row).await?;
         let key = KeyRead { key, at: Some(Instant::now()) };
         let before = self.known.replace(Known { service: service.clone(), key: key.clone() });
         if let Some(reading) = &mut self.reading {
@@ -176,15 +184,14 @@ impl Subscription {
     /// Answers whether that is another key or endpoint than before.
     async fn note(
         &mut self,
-        service: &Url,
-        key: &Key,
         resolved: &Arc<Resolved>,
         row: &LabelerRow,
     ) -> Result<bool, StoreError> {
+        let service = resolved.service.present();
         let noted = Noted {
             handle: row.noted.handle.clone(),
-            service_url: Some(service.as_str().trim_end_matches('/').to_owned()),
-            key: Some(key.did_key()),
+            service_url: service.map(|service| service.as_str().trim_end_matches('/').to_owned()),
+            key: resolved.label_key.present().map(Key::did_key),
         };
         let changed = noted != row.noted;
         if changed {

@@ -10,9 +10,26 @@ use label::{Change, Seq};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{LabelerRow, Remedy, StoreError};
+use tokio::sync::watch;
 
 /// When the store accepts writes again, all labelers are back within this.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// A store that is merely busy for a moment is no reason to hang up.
+const REFUSED_FOR: Duration = Duration::from_secs(3);
+
+/// Returns when the store accepts nothing, and has not for a while.
+async fn refused(accepting: &mut watch::Receiver<bool>) {
+    loop {
+        if accepting.wait_for(|accepts| !accepts).await.is_err() {
+            return std::future::pending().await; // it has ended, and whoever writes hears that
+        }
+        tokio::time::sleep(REFUSED_FOR).await;
+        if !*accepting.borrow() {
+            return;
+        }
+    }
+}
 
 impl Subscription {
     pub(super) async fn dial(&mut self, beyond: i64) -> Result<Heard, StoreError> {
@@ -50,6 +67,8 @@ impl Subscription {
                 self.happened(Change::Connected).await?;
                 if beyond > 0 {
                     self.left_out(row.cursor, cursor).await?;
+                } else if self.left_out.take().is_some() {
+                    self.status.error = None;
                 }
                 Ok(Heard::Opened)
             }
@@ -164,12 +183,20 @@ impl Subscription {
 
     /// Reads on until there is something that the link should hear of.
     pub(super) async fn read(&mut self) -> Result<Heard, StoreError> {
+        let mut accepting = self.shared.store.accepting();
         loop {
             let Some(reading) = &mut self.reading else {
                 return Ok(Heard::Lost { retry_after: None });
             };
             let step = tokio::select! {
                 step = reading.step() => step,
+                () = refused(&mut accepting) => {
+                    // Nothing more is read, also from those who say nothing (contract section 2).
+                    self.status.connected_since = None;
+                    self.hang_up();
+                    self.happened(Change::Disconnected).await?;
+                    return Ok(Heard::Anew);
+                }
                 outcome = self.watch.next(&self.shared, &self.labeler, &self.bell) => {
                     // Nothing of the stream may hold a turn while we wait for other things.
                     let step = reading.put_down().await;
@@ -191,7 +218,7 @@ impl Subscription {
                     return Ok(Heard::Progressed);
                 }
                 Step::CaughtUp => {
-                    self.status.error = None;
+                    self.in_order();
                     tracing::info!(labeler = %self.labeler, "caught up");
                     self.show(State::Live);
                 }
@@ -215,8 +242,11 @@ impl Subscription {
 
     /// Takes the last trouble off the board.
     fn in_order(&mut self) {
+        // What was left out stays so, and is said until the stream is opened anew.
+        let said = self.left_out.is_some().then(|| self.status.error.clone()).flatten();
         if self.status.error.take().is_some() || self.status.retry_count > 0 {
             self.status.retry_count = 0;
+            self.status.error = said;
             self.show(self.status.state);
         }
     }
