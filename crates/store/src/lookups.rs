@@ -216,14 +216,18 @@ pub(crate) fn due(
     now: Millis,
     most: usize,
 ) -> Result<Vec<Lookup>, StoreError> {
-    let mut select = db.prepare_cached(
+    // Strangers may be left from before, by the million; labelers are few. CROSS: SQLite is to
+    // begin with those.
+    let mut select = db.prepare_cached(if strangers {
         "SELECT did, sources, declared, tries, again, hints FROM lookups
-         WHERE lane = ?1 AND due_at <= ?2
-             AND (?4 OR did IN (SELECT did FROM labelers WHERE tracked))
-         ORDER BY due_at LIMIT ?3",
-    )?;
+         WHERE lane = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3"
+    } else {
+        "SELECT lookups.did, lookups.sources, declared, tries, again, hints
+         FROM labelers CROSS JOIN lookups ON lookups.did = labelers.did
+         WHERE labelers.tracked AND lane = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3"
+    })?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![lane.number(), now.0, most, strangers], read)?;
+    let rows = select.query_map(params![lane.number(), now.0, most], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -246,7 +250,8 @@ pub(crate) fn count(db: &Connection) -> Result<u64, StoreError> {
 }
 
 /// Does what a look-up came to: tracks, keeps the declaration, and takes the look-up off the
-/// list or puts it off. Hinted at meanwhile, it waits as that hint has left it.
+/// list or puts it off. Hinted at meanwhile, it stays on the list, and what comes next is a
+/// first look.
 pub(crate) fn conclude(
     desk: &mut Desk<'_>,
     lookup: &Lookup,

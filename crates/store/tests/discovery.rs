@@ -129,10 +129,23 @@ async fn a_hint_that_comes_while_somebody_looks_is_not_lost() {
     let done = store.conclude(lookup.clone(), nothing, later(1)).await.unwrap();
     assert!(!done.settled);
     assert_eq!(due(&store, Lane::Directory, later(1)).await.len(), 1);
-    let next = Some(Next { due_at: later(600), tries: 1, again: false });
+    let next = Some(Next { due_at: later(600), tries: 0, again: true });
     let put_off = Conclusion { next, ..Conclusion::default() };
     store.conclude(lookup, put_off, later(1)).await.unwrap();
-    assert_eq!(due(&store, Lane::Directory, later(1)).await.len(), 1, "due as the hint left it");
+    assert!(due(&store, Lane::Directory, later(599)).await.is_empty());
+    let waiting = due(&store, Lane::Directory, later(600)).await;
+    assert!(waiting.len() == 1 && !waiting[0].again, "the hint has not had its first look");
+}
+
+#[tokio::test]
+async fn without_discovery_only_those_who_are_tracked_are_looked_up() {
+    let (_dir, store) = shop();
+    store.add_labelers(vec![plc('b')], Source::Api, NOW).await.unwrap();
+    hint(&store, &[(plc('a'), Source::Record), (plc('b'), Source::Record)], NOW).await;
+    let due = store.due_lookups(false, Lane::Declared, NOW, 9).await.unwrap();
+    let dids: Vec<_> = due.into_iter().map(|lookup| lookup.did).collect();
+    assert_eq!(dids, [plc('b')]);
+    assert_eq!(store.count_lookups().await.unwrap(), 2, "the others wait until it is on again");
 }
 
 #[tokio::test]
