@@ -90,18 +90,22 @@ mod tests {
     }
 
     #[test]
-    fn only_a_deleted_account_is_deleted() {
+    fn only_a_deleted_account_is_deleted_and_only_an_active_one_is_back() {
         for (active, status, deleted) in [
-            (true, None, false),
-            (false, Some("deleted"), true),
-            (true, Some("deleted"), false),
-            (false, Some("takendown"), false),
-            (false, Some("deactivated"), false),
-            (false, None, false),
+            (true, None, Some(false)),
+            (false, Some("deleted"), Some(true)),
+            (true, Some("deleted"), Some(false)),
+            (false, Some("takendown"), None),
+            (false, Some("deactivated"), None),
+            (false, None, None),
         ] {
             let status = status.map(str::to_owned);
             let (kind, meant) = meaning(Happening::Account { did: did(1), active, status });
-            assert_eq!((kind, meant), ("account", Meaning::Account { did: did(1), deleted }));
+            let expected = match deleted {
+                Some(deleted) => Meaning::Account { did: did(1), deleted },
+                None => Meaning::Nothing,
+            };
+            assert_eq!((kind, meant), ("account", expected));
         }
     }
 
