@@ -42,14 +42,15 @@ impl World {
     }
 
     /// Starts it so that it looks for labelers, and waits until it hears the firehose and has
-    /// asked for the list, which it does once a day.
+    /// asked for the list, which it does once a day, and for the directory's log, once an hour:
+    /// what a story does then is found in no other way than it means.
     async fn finder(&self, more: &[&str]) -> Tap {
         let before = self.relay.upgrades().len();
         let tap = self.tap(&[&["--discover-labelers"], more].concat());
         self.relay.wait_for_upgrades(before + 1).await;
         let begun = Instant::now();
-        while self.relay.lists().is_empty() {
-            assert!(begun.elapsed() < LIMIT, "the list was not asked for");
+        while self.relay.lists().is_empty() || self.plc.exports().is_empty() {
+            assert!(begun.elapsed() < LIMIT, "the lists were not asked for");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tap
