@@ -31,20 +31,24 @@ pub(crate) struct KeyRead {
     pub(crate) at: Option<Instant>,
 }
 
-/// Why labels were not judged.
+/// Why labels were not carried. None of them was stored; they have to come again.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BenchError {
+pub enum LineError {
+    /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A signature failed, and the directory could not be asked for the key.
     #[error("a signature does not hold and the directory cannot be asked: {0}")]
     Unasked(#[source] ResolveError),
+    /// A signature failed, and the document has no usable key any more.
     #[error("a signature does not hold and the DID document no longer has a label key")]
     NoKey,
+    /// The judges are gone: one panicked, or the process is stopping.
     #[error("labels could not be judged")]
     NotJudged,
 }
 
-impl From<NotJudged> for BenchError {
+impl From<NotJudged> for LineError {
     fn from(_: NotJudged) -> Self {
         Self::NotJudged
     }
@@ -82,14 +86,14 @@ impl Bench {
     /// Judges labels, and answers in their order.
     ///
     /// # Errors
-    /// [`BenchError`]; then they have to come again.
-    pub(crate) async fn judge(&mut self, labels: &[RawLabel]) -> Result<Vec<Judged>, BenchError> {
+    /// [`LineError`]; then they have to come again.
+    pub(crate) async fn judge(&mut self, labels: &[RawLabel]) -> Result<Vec<Judged>, LineError> {
         let judged = self.by_present_key(labels.to_vec()).await?;
         let judged = self.second_look(labels, judged).await?;
         self.by_old_keys(labels, judged).await
     }
 
-    async fn by_present_key(&self, labels: Vec<RawLabel>) -> Result<Vec<Judged>, BenchError> {
+    async fn by_present_key(&self, labels: Vec<RawLabel>) -> Result<Vec<Judged>, LineError> {
         Ok(self.shared.judges.judge(labels, &self.labeler, &self.key.key).await?)
     }
 
@@ -98,14 +102,14 @@ impl Bench {
         &mut self,
         labels: &[RawLabel],
         judged: Vec<Judged>,
-    ) -> Result<Vec<Judged>, BenchError> {
+    ) -> Result<Vec<Judged>, LineError> {
         let looked_lately = self.key.at.is_some_and(|read| read.elapsed() < SECOND_LOOK);
         if looked_lately || !judged.iter().any(failed) {
             return Ok(judged);
         }
-        let resolved = self.document().await.map_err(BenchError::Unasked)?;
+        let resolved = self.document().await.map_err(LineError::Unasked)?;
         self.key.at = Some(Instant::now());
-        let Found::Present(key) = &resolved.label_key else { return Err(BenchError::NoKey) };
+        let Found::Present(key) = &resolved.label_key else { return Err(LineError::NoKey) };
         if *key == self.key.key {
             return Ok(judged);
         }
@@ -122,11 +126,11 @@ impl Bench {
         &self,
         labels: &[RawLabel],
         judged: Vec<Judged>,
-    ) -> Result<Vec<Judged>, BenchError> {
+    ) -> Result<Vec<Judged>, LineError> {
         if !judged.iter().any(failed) {
             return Ok(judged);
         }
-        let terms = self.history().await.map_err(BenchError::Unasked)?;
+        let terms = self.history().await.map_err(LineError::Unasked)?;
         // A key that the log shows as the present one and we do not know is for the next look.
         let ended = terms.iter().filter(|term| term.until.is_some());
         let ended: Vec<KeyTerm> = ended.cloned().collect();

@@ -4,12 +4,12 @@
 //! order it is written there. What happens on its way out starts at the log and is written
 //! the same way in `deliver`.
 
-use crate::bench::{Bench, BenchError, KeyRead};
+pub use crate::bench::LineError;
+use crate::bench::{Bench, KeyRead};
 use crate::bundle::{Bundle, Placed};
 use crate::clock::wall_clock;
 use crate::repeats::{Compared, Late, compare, places};
 use crate::shared::Shared;
-use identity::ResolveError;
 use label::{Did, Epoch, Seq};
 use store::{Batch, Committed, Entry, Rejected, StoreError};
 use verify::Judged;
@@ -47,34 +47,6 @@ pub(crate) struct Carried {
 /// Something below the cursor that is not what it was: labels that hold and are not held, where
 /// nobody asked for them; or none, when something else is held there.
 pub(crate) type Doubt = Late;
-
-/// Why a bundle was not carried. None of it was stored.
-#[derive(Debug, thiserror::Error)]
-pub enum LineError {
-    /// The store would not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A signature failed, and whether the key has changed could not be asked.
-    #[error("a signature does not hold and the directory cannot be asked: {0}")]
-    Unasked(#[source] ResolveError),
-    /// A signature failed, and the document has no usable key any more.
-    #[error("a signature does not hold and the DID document no longer has a label key")]
-    NoKey,
-    /// The judges are gone.
-    #[error("labels could not be judged")]
-    NotJudged,
-}
-
-impl From<BenchError> for LineError {
-    fn from(error: BenchError) -> Self {
-        match error {
-            BenchError::Store(error) => Self::Store(error),
-            BenchError::Unasked(error) => Self::Unasked(error),
-            BenchError::NoKey => Self::NoKey,
-            BenchError::NotJudged => Self::NotJudged,
-        }
-    }
-}
 
 impl Line {
     /// A line for labels under `key`, that goes on where the store's cursor stands. `rereads`

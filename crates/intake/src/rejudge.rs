@@ -1,7 +1,7 @@
 //! Judges again what was rejected in the last hour for its signature, once the key has changed
 //! (contract section 8): it may have been signed with the new key before the document showed it.
 
-use crate::bench::{Bench, BenchError};
+use crate::bench::{Bench, LineError};
 use crate::clock::wall_clock;
 use crate::shared::Shared;
 use label::{Did, EventId, Millis};
@@ -18,12 +18,12 @@ const PAGE: usize = 256;
 /// Puts what holds now into the log. Begins anew if it is stopped half way, and then finds less.
 ///
 /// # Errors
-/// [`BenchError`]; the store remembers that it is still to be done.
+/// [`LineError`]; the store remembers that it is still to be done.
 pub(crate) async fn rejudge(
     shared: &Shared,
     labeler: &Did,
     bench: &mut Bench,
-) -> Result<u64, BenchError> {
+) -> Result<u64, LineError> {
     let since = Millis(wall_clock().0 - HOUR);
     let (mut after, mut readmitted) = (EventId::START, 0);
     loop {

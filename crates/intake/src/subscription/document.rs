@@ -2,7 +2,7 @@
 
 use super::watch::Outcome;
 use super::{Known, Subscription, asked_to_wait};
-use crate::bench::{Bench, BenchError, KeyRead};
+use crate::bench::{Bench, KeyRead, LineError};
 use crate::clock::wall_clock;
 use crate::rejudge::rejudge;
 use crate::shared::Shared;
@@ -217,7 +217,7 @@ impl Subscription {
         let mut bench = Bench::new(self.shared.clone(), self.labeler.clone(), known.key.clone());
         match rejudge(&self.shared, &self.labeler, &mut bench).await {
             Ok(_) => Ok(()),
-            Err(BenchError::Store(error)) if error.remedy() != Remedy::Retry => Err(error),
+            Err(LineError::Store(error)) if error.remedy() != Remedy::Retry => Err(error),
             Err(error) => {
                 tracing::info!(labeler = %self.labeler, %error, "rejected labels not judged again");
                 Ok(())
