@@ -79,3 +79,45 @@ async fn real_labelers_are_found_by_identity_by_record_and_in_the_directory() {
     assert!(stopped.status.success());
     assert!(!stopped.log.iter().any(|line| line.contains("panicked")), "{:?}", stopped.log);
 }
+
+/// Waits until the firehose is connected, or is not.
+async fn firehose(tap: &Tap, connected: bool) {
+    let begun = std::time::Instant::now();
+    while (tap.metric("labeltap_firehose_connected").await >= 1.0) != connected {
+        assert!(begun.elapsed() < 2 * crate::tap::LIMIT, "connected is not {connected}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pds_that_goes_away_and_comes_back_and_a_move_that_it_announces() {
+    if !Network::wanted() {
+        return;
+    }
+    let network = Network::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let tap = tap(&network, &dir, &[]);
+    firehose(&tap, true).await;
+    let first = labeler(&network, "first", false, true).await;
+    tap.state_when_tracked(&first.did, "live").await;
+
+    network.post("/pds/stop", &json!({})).await;
+    firehose(&tap, false).await;
+    // Who is known is read all the same.
+    let mut labels = tap.client(&[]);
+    network.emit(&first, &json!([{ "uri": first.did, "val": "meanwhile" }])).await;
+    assert_eq!(take(&mut labels, 1).await.remove(0)["label"]["val"], "meanwhile");
+    network.post("/pds/start", &json!({})).await;
+    firehose(&tap, true).await;
+    let second = labeler(&network, "second", false, true).await;
+    let shown = tap.state_when_tracked(&second.did, "live").await;
+    assert!(has(&shown, "identity"), "{shown}");
+
+    let moved = network.order(&first, "move", &json!({ "announce": true })).await;
+    tap.labeler_until(&first.did, |shown| {
+        shown["service_url"] == moved.url && shown["state"] == "live"
+    })
+    .await;
+    network.emit(&moved, &json!([{ "uri": first.did, "val": "elsewhere" }])).await;
+    assert_eq!(take(&mut labels, 1).await.remove(0)["label"]["val"], "elsewhere");
+}
