@@ -9,12 +9,13 @@
 //! again. The new one was taken away when it no longer applied (`retire`), and is sent again. Who
 //! is told of it has to hear again what came after it, too.
 
-use crate::StoreError;
 use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::Arrival;
 use crate::rows;
+use crate::{StoreError, made};
+use label::syntax::instant;
 use label::{Did, EventId, Label, Seq, Verdict};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
@@ -141,13 +142,8 @@ pub(crate) fn is_known(
 fn mark(db: &Connection, labeler: Interned, label: &Label) -> Result<(), StoreError> {
     let mut insert = db
         .prepare_cached("INSERT OR IGNORE INTO contents (labeler, hash, id) VALUES (?1, ?2, ?3)")?;
-    insert.execute(params![labeler.0, hash_of_key(label), -made(&label.cts)])?;
+    insert.execute(params![labeler.0, hash_of_key(label), -made::said(instant(&label.cts))])?;
     Ok(())
-}
-
-/// When a label was made by its `cts`, in milliseconds since 1970, at least 1.
-pub(crate) fn made(cts: &str) -> i64 {
-    label::syntax::instant(cts).map_or(1, |instant| instant.div_euclid(1000).max(1))
 }
 
 /// From here on what this labeler says is not compared any more.
@@ -162,7 +158,7 @@ fn is_marked(db: &Connection, labeler: Interned, label: &Label) -> Result<bool, 
     let mut select = db.prepare_cached(
         "SELECT 1 FROM contents WHERE labeler = ?1 AND hash = ?2 AND id < 0 AND id >= ?3",
     )?;
-    Ok(select.exists(params![labeler.0, hash_of_key(label), -made(&label.cts)])?)
+    Ok(select.exists(params![labeler.0, hash_of_key(label), -made::said(instant(&label.cts))])?)
 }
 
 fn find(db: &Connection, labeler: Interned, label: &Label) -> Result<Option<EventId>, StoreError> {

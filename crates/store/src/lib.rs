@@ -34,6 +34,7 @@ mod header;
 mod labelers;
 mod log;
 mod lookups;
+mod made;
 mod model;
 mod open;
 mod places;
@@ -47,6 +48,7 @@ mod room;
 mod rows;
 mod scan;
 mod schema;
+mod short;
 mod sweep;
 mod writer;
 

@@ -7,7 +7,7 @@ use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
-use crate::{StoreError, happenings, labelers::counts};
+use crate::{StoreError, happenings, labelers::counts, short};
 use label::{Epoch, Event, EventId, Label, LabelEvent, Millis, RejectedEvent, Seq, Verdict};
 use rusqlite::{Connection, Row, params};
 
@@ -56,8 +56,8 @@ pub(crate) fn insert(
         arrival.received_at.0,
         label.uri,
         label.val,
-        label.cts,
-        label.cid,
+        short::datetime(&label.cts),
+        label.cid.as_deref().map(short::cid),
         label.exp,
         label.sig,
         raw,

@@ -2,6 +2,7 @@
 
 use crate::convert::{epoch, event_id, seq, small, unreadable};
 use crate::labelers::{self, Interned};
+use crate::short;
 use label::{Did, Label, LabelEvent, Millis, Parts, RejectedEvent, Verdict};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
@@ -55,8 +56,8 @@ pub(crate) fn label(row: &Row<'_>, labeler: Did) -> rusqlite::Result<LabelEvent>
             src: labeler.clone(),
             uri: row.get(7)?,
             val: row.get(8)?,
-            cts: row.get(9)?,
-            cid: row.get(10)?,
+            cts: short::read_datetime(row, 9)?,
+            cid: short::read_cid(row, 10)?,
             exp: row.get(11)?,
             neg: has(NEG_PRESENT).then_some(has(NEG_TRUE)),
             sig: row.get(12)?,

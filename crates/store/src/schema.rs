@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0003_happenings.sql"),
     include_str!("../../../schema/sqlite/0004_lives.sql"),
     include_str!("../../../schema/sqlite/0005_discovery.sql"),
+    include_str!("../../../schema/sqlite/0006_index.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -19,6 +19,20 @@ pub fn is_cid(text: &str) -> bool {
     }
 }
 
+/// The bytes of a CID in base32, of which [`cid_text`] makes the same text again. `None` if it is
+/// in another encoding, or no CID.
+#[must_use]
+pub fn cid_bytes(text: &str) -> Option<Vec<u8>> {
+    let cid = Cid::try_from(text).ok().filter(|_| text.starts_with('b'))?;
+    (cid.to_string() == text).then(|| cid.to_bytes())
+}
+
+/// A CID in base32. `None` if the bytes are none.
+#[must_use]
+pub fn cid_text(bytes: &[u8]) -> Option<String> {
+    Cid::try_from(bytes).ok().map(|cid| cid.to_string())
+}
+
 /// Whether the CID in `text` is written exactly like this. Also catches what a decoder
 /// forgives: bits or bytes left over, upper case, numbers longer than they need to be.
 fn reads_back(text: &str) -> bool {
@@ -31,6 +45,19 @@ mod tests {
 
     /// Version 1, dag-cbor, sha-256 of nothing in particular.
     const GOOD: &str = "bafyreiclp443lavogvhj3d2ob2cxbfuscni2k5jk7bebjzg7khl3esabwq";
+
+    #[test]
+    fn base32_is_kept_in_fewer_bytes_and_nothing_else_is() {
+        let bytes = cid_bytes(GOOD).unwrap();
+        assert_eq!((bytes.len(), cid_text(&bytes).as_deref()), (36, Some(GOOD)));
+        let upper = GOOD.to_uppercase();
+        let hex = "f01711220b3d2c8e5d8c1b9e2b3d2c8e5d8c1b9e2b3d2c8e5d8c1b9e2b3d2c8e5d8c1b9e2";
+        for text in ["", "b", "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKK7sR", &upper, hex] {
+            assert_eq!(cid_bytes(text), None, "{text}");
+        }
+        assert_eq!(cid_bytes(&GOOD[..58]), None);
+        assert_eq!(cid_text(&bytes[1..]), None);
+    }
 
     #[test]
     fn base32_is_read_to_its_end() {

@@ -2,6 +2,7 @@
 //! since it is part of what a labeler signed.
 
 use jiff::civil::{Date, DateTime};
+use std::fmt::Write as _;
 
 /// Whether `text` is a datetime (atproto lexicon spec, "datetime"): the form that RFC 3339,
 /// ISO 8601 and HTML share, on a day that exists, with any number of fraction digits.
@@ -22,6 +23,40 @@ pub fn is_datetime(text: &str) -> bool {
 pub fn instant(text: &str) -> Option<i64> {
     Written::read(text)?.instant()
 }
+
+/// The milliseconds since 1970 UTC of a datetime as most write it, `2024-10-07T12:00:00.000Z`, of
+/// which [`written`] makes the same text again. `None` if it is written in another way.
+#[must_use]
+pub fn plain_millis(text: &str) -> Option<i64> {
+    let is_plain = text.len() == PLAIN && text.ends_with('Z');
+    let micros = is_plain.then(|| instant(text)).flatten()?;
+    let millis = micros.div_euclid(1000);
+    (written(millis)? == text).then_some(millis)
+}
+
+/// The datetime of so many milliseconds since 1970, in UTC and with three digits. `None` outside
+/// of the years 0000 to 9999.
+#[must_use]
+pub fn written(millis: i64) -> Option<String> {
+    let seconds = millis.div_euclid(1000);
+    if !(FIRST..=LAST).contains(&seconds) {
+        return None;
+    }
+    let since = jiff::SignedDuration::from_secs(seconds);
+    let at = DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(since).ok()?;
+    let millis = millis.rem_euclid(1000);
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+    let mut text = String::with_capacity(PLAIN);
+    let wrote = write!(
+        text,
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+    );
+    wrote.ok().map(|()| text)
+}
+
+/// The length of a datetime with three digits, in bytes.
+const PLAIN: usize = 24;
 
 /// Seconds since 1970 of 0000-01-01T00:00:00Z.
 const FIRST: i64 = -62_167_219_200;
@@ -211,7 +246,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_most_write_is_a_number_and_comes_back() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00.000Z", 0),
+            ("2024-10-07T12:00:00.007Z", 1_728_302_400_007),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("0000-01-01T00:00:00.000Z", FIRST * 1000),
+            ("9999-12-31T23:59:59.999Z", LAST * 1000 + 999),
+        ] {
+            assert_eq!(plain_millis(text), Some(millis));
+            assert_eq!(written(millis).as_deref(), Some(text));
+        }
+        for text in [
+            "2024-10-07T12:00:00Z",
+            "2024-10-07T12:00:00.00Z",
+            "2024-10-07T12:00:00.0000Z",
+            "2024-10-07T12:00+01:00.Z",
+            "2024-02-30T12:00:00.000Z",
+            "2024-10-07T12:00:00+00:0",
+        ] {
+            assert_eq!(plain_millis(text), None, "{text}");
+        }
+        assert_eq!(written(FIRST * 1000 - 1), None);
+        assert_eq!(written((LAST + 1) * 1000), None);
+    }
+
     proptest! {
+        #[test]
+        fn every_millisecond_can_be_written(millis in FIRST * 1000..(LAST + 1) * 1000) {
+            let text = written(millis).unwrap();
+            prop_assert_eq!(instant(&text), Some(millis * 1000));
+            prop_assert_eq!(plain_millis(&text), Some(millis));
+        }
+
         #[test]
         fn jiff_reads_the_same_instant(
             (year, month, day) in (1i16..9999, 1i8..=12, 1i8..=31),

@@ -1,7 +1,8 @@
 //! Does this text have the form that the atproto specs give it? Yes or no, nothing kept.
 //!
 //! One file per form. The rules are those of the specs at atproto.com/specs; the official
-//! interop vectors are their tests. [`instant`] is the one function that reads a value.
+//! interop vectors are their tests. Those that read a value are [`instant`] and what
+//! writes datetimes and CIDs in fewer bytes and back.
 
 mod at_uri;
 mod cid;
@@ -13,8 +14,8 @@ mod record_key;
 mod uri;
 
 pub use at_uri::is_at_uri;
-pub use cid::is_cid;
-pub use datetime::{instant, is_datetime};
+pub use cid::{cid_bytes, cid_text, is_cid};
+pub use datetime::{instant, is_datetime, plain_millis, written};
 pub use did::is_did;
 pub use handle::is_handle;
 pub use nsid::is_nsid;

@@ -26,13 +26,6 @@ pub(crate) use walk::{Part, Place, labelers, walk};
 /// Rows deleted by one job.
 pub(crate) const DELETED_AT_ONCE: usize = 500;
 
-/// When a label was made, as far as its labeler is believed, in microseconds since 1970: its
-/// `cts`, but not after its receipt.
-fn made_at(cts: &str, received_at: i64) -> i64 {
-    let received = received_at.saturating_mul(1000);
-    label::syntax::instant(cts).map_or(received, |made| made.min(received))
-}
-
 /// Whether a label takes back, or has run out by `cutoff` (milliseconds since 1970).
 fn is_terminal(flags: i64, exp: Option<&str>, cutoff: i64) -> bool {
     let ends_at = exp.and_then(label::syntax::instant);

@@ -2,10 +2,10 @@
 //! looked at once more: a hash may mislead, and positions, dead letters and rows may be others
 //! by now.
 
-use super::{Ended, is_terminal, made_at};
-use crate::StoreError;
+use super::{Ended, is_terminal};
 use crate::convert::event_id;
 use crate::desk::Desk;
+use crate::{StoreError, made, short};
 use label::{EventId, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -24,14 +24,15 @@ struct Held {
     received_at: i64,
     uri: String,
     val: String,
-    cts: String,
+    /// In microseconds since 1970.
+    cts: Option<i64>,
     exp: Option<String>,
 }
 
 impl Held {
     /// The order of contract section 7.
     fn order(&self) -> (i64, u32, i64, i64) {
-        (made_at(&self.cts, self.received_at), self.epoch, self.seq, self.place)
+        (made::believed(self.cts, self.received_at), self.epoch, self.seq, self.place)
     }
 
     /// Whether it belongs to the same key and comes before that one.
@@ -69,7 +70,7 @@ pub(crate) fn take(
         taken += 1;
         if held.epoch == epoch {
             swept = swept.max(held.seq);
-            made = made.max(crate::contents::made(&held.cts));
+            made = made.max(made::said(held.cts));
         }
     }
     let mut update = db.prepare_cached(
@@ -100,7 +101,7 @@ fn held(
             received_at: row.get(4)?,
             uri: row.get(5)?,
             val: row.get(6)?,
-            cts: row.get(7)?,
+            cts: short::read_instant(row, 7)?,
             exp: row.get(8)?,
         })
     });

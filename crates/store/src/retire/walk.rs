@@ -1,9 +1,9 @@
 //! Reads a labeler's labels for a sweep, a stretch at a time.
 
+use super::is_terminal;
 use super::pile::{Pile, Seen};
-use super::{is_terminal, made_at};
-use crate::StoreError;
 use crate::convert::{count, event_id};
+use crate::{StoreError, made, short};
 use label::Millis;
 use rusqlite::{Connection, Row, params};
 use std::hash::{BuildHasher as _, RandomState};
@@ -74,7 +74,7 @@ fn see(row: &Row<'_>, part: &Part) -> rusqlite::Result<Option<Seen>> {
     let exp = row.get_ref(8)?.as_str_or_null()?;
     Ok(Some(Seen {
         key,
-        made_at: made_at(text(7)?, received_at),
+        made_at: made::believed(short::read_instant(row, 7)?, received_at),
         id: event_id(row, 0)?,
         old,
         terminal: old && is_terminal(flags, exp, part.cutoff.0),
