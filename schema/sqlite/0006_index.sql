@@ -14,10 +14,12 @@ PRAGMA writable_schema = RESET;
 -- Not to be known by labelers: hashes in the index depend on it, so that nobody can choose what
 -- they say to meet another one's.
 ALTER TABLE meta ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
--- Labels from before are still to be put into the index, from this id on; NULL: all are in it.
+-- Labels from before are still to be put into the index, from this id on and up to that one;
+-- NULL: all are in it.
 ALTER TABLE meta ADD COLUMN index_next INTEGER;
-UPDATE meta SET salt = randomblob(16),
-    index_next = CASE WHEN EXISTS (SELECT 1 FROM labels) THEN 1 END;
+ALTER TABLE meta ADD COLUMN index_until INTEGER;
+UPDATE meta SET salt = randomblob(16);
+UPDATE meta SET index_next = 1, index_until = last_id WHERE last_id > 0;
 
 -- How the index is kept: crates/store/src/index/mod.rs. First the newest entries…
 CREATE TABLE index_recent (

@@ -3,6 +3,7 @@
 //! is the writer's business.
 
 use crate::StoreError;
+use crate::index::Salt;
 use label::EventId;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -19,6 +20,10 @@ pub(crate) struct Ledger {
     pub(crate) roster: u64,
     /// Whether purged rows wait for the sweep.
     pub(crate) sweeping: bool,
+    /// Entries of the index that are in no run yet.
+    pub(crate) recent: u64,
+    /// Whether there is something to be done about the index.
+    pub(crate) indexing: bool,
 }
 
 /// The open transaction, the ledger as it will be if it lands, and the limits.
@@ -27,6 +32,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) ledger: Ledger,
     /// How many rejected labels are kept for each labeler.
     pub(crate) keep_rejected: u64,
+    /// What the hashes of the index depend on.
+    pub(crate) salt: Salt,
 }
 
 impl Desk<'_> {

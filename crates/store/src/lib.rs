@@ -31,6 +31,7 @@ mod frames;
 mod handle;
 mod happenings;
 mod header;
+mod index;
 mod labelers;
 mod log;
 mod lookups;

@@ -7,7 +7,7 @@ use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
-use crate::{StoreError, happenings, labelers::counts, short};
+use crate::{StoreError, happenings, index, labelers::counts, short};
 use label::{Epoch, Event, EventId, Label, LabelEvent, Millis, RejectedEvent, Seq, Verdict};
 use rusqlite::{Connection, Row, params};
 
@@ -62,6 +62,7 @@ pub(crate) fn insert(
         label.sig,
         raw,
     ])?;
+    index::add(desk, arrival.labeler, label, arrival.received_at, id)?;
     desk.ledger.added += 1;
     Ok(())
 }

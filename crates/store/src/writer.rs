@@ -7,6 +7,7 @@
 
 use crate::convert::{count, event_id, signed};
 use crate::desk::{Desk, Job, Ledger, Reply};
+use crate::index::{self, Keeper, Salt};
 use crate::room::Room;
 use crate::{Head, StoreError, probe, sweep};
 use rusqlite::{Connection, DropBehavior, Transaction, TransactionBehavior, params};
@@ -38,12 +39,16 @@ pub(crate) struct Writer {
     pub(crate) db: Connection,
     ledger: Ledger,
     keep_rejected: u64,
+    salt: Salt,
+    keeper: Keeper,
     signs: Signs,
     room: Room,
     /// Why the last write did not land, if it did not.
     failure: Option<StoreError>,
     /// When a write last failed.
     failed_at: Instant,
+    /// Labels added since the index was last worked on.
+    unindexed: u64,
 }
 
 impl Writer {
@@ -64,12 +69,29 @@ impl Writer {
                     added: count(row, 1)?,
                     roster: 0,
                     sweeping: row.get(2)?,
+                    recent: 0,
+                    indexing: false,
                 })
             },
         )?;
+        let recent = index::count(&db)?;
+        let ledger = Ledger { recent, indexing: index::has_work(&db)?, ..ledger };
+        let salt = index::salt(&db)?;
         signs.head.send_replace(Head { last: ledger.last, added: ledger.added });
         let (failure, failed_at) = (None, Instant::now());
-        let mut writer = Self { db, ledger, keep_rejected, signs, room, failure, failed_at };
+        let keeper = Keeper::default();
+        let mut writer = Self {
+            db,
+            ledger,
+            keep_rejected,
+            salt,
+            keeper,
+            signs,
+            room,
+            failure,
+            failed_at,
+            unindexed: 0,
+        };
         writer.look_for_room();
         Ok(writer)
     }
@@ -116,7 +138,7 @@ impl Writer {
     fn patience(&self) -> Option<Duration> {
         if self.failure.is_some() {
             Some(PROBE_EVERY.saturating_sub(self.failed_at.elapsed()))
-        } else if self.ledger.sweeping {
+        } else if self.ledger.sweeping || self.indexes() {
             Some(Duration::ZERO)
         } else {
             self.room.patience(Instant::now())
@@ -162,22 +184,47 @@ impl Writer {
                 return Ok(());
             }
             self.alone(probe::fill)?;
-            return if self.failure.is_none() { self.alone(probe::clear) } else { Ok(()) };
+            if self.failure.is_none() {
+                self.alone(probe::clear)?;
+            }
+            return Ok(());
         }
-        if self.ledger.sweeping { self.alone(sweep::stretch) } else { Ok(()) }
+        if self.ledger.sweeping {
+            self.alone(sweep::stretch)?;
+        }
+        self.index()
+    }
+
+    /// Whether the index is worked on. Merging takes room before it gives some back.
+    fn indexes(&self) -> bool {
+        self.ledger.indexing && self.room.refusal().is_none()
+    }
+
+    /// Works on the index, the more the more was written, so that it keeps up.
+    fn index(&mut self) -> Result<(), StoreError> {
+        let mut pieces = 1 + std::mem::take(&mut self.unindexed) / TOGETHER as u64;
+        while pieces > 0 && self.indexes() && self.failure.is_none() {
+            pieces -= 1;
+            let mut keeper = std::mem::take(&mut self.keeper);
+            let done = self.alone(move |desk| keeper.piece(desk).map(|()| keeper))?;
+            // Else its transaction did not land, and a new one begins.
+            self.keeper = done.unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Does a job of the writer's own. One that cannot be done, though the disk is willing,
-    /// would be tried for ever: the database is not what we think it is.
-    fn alone(
+    /// would be tried for ever: the database is not what we think it is. `None`: it did not land.
+    fn alone<T: Send + 'static>(
         &mut self,
-        work: fn(&mut Desk<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        work: impl FnOnce(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
         let (answer, mut heard) = oneshot::channel();
         self.serve(&mut VecDeque::from([Job::new(1, work, answer)]))?;
         match heard.try_recv() {
             Ok(Err(error @ StoreError::Broken(_))) => Err(error),
-            _ => Ok(()),
+            Ok(Ok(done)) => Ok(Some(done)),
+            _ => Ok(None),
         }
     }
 
@@ -224,7 +271,8 @@ impl Writer {
             let mut own = shared.savepoint()?;
             own.set_drop_behavior(DropBehavior::Rollback);
             let Some(job) = jobs.pop_front() else { break };
-            let mut desk = Desk { db: &own, ledger, keep_rejected: self.keep_rejected };
+            let mut desk =
+                Desk { db: &own, ledger, keep_rejected: self.keep_rejected, salt: self.salt };
             let done = job.perform(&mut desk);
             let after = desk.ledger;
             replies.push(done.reply);
@@ -247,6 +295,7 @@ impl Writer {
     }
 
     fn landed(&mut self, ledger: Ledger, rows: u64, started: Instant) {
+        self.unindexed += ledger.added - self.ledger.added;
         self.ledger = ledger;
         let head = Head { last: ledger.last, added: ledger.added };
         self.signs.head.send_if_modified(|seen| std::mem::replace(seen, head) != head);

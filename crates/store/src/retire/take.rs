@@ -5,7 +5,8 @@
 use super::{Ended, is_terminal};
 use crate::convert::event_id;
 use crate::desk::Desk;
-use crate::{StoreError, made, short};
+use crate::labelers::Interned;
+use crate::{StoreError, index, made, short};
 use label::{EventId, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -67,6 +68,9 @@ pub(crate) fn take(
             continue;
         }
         delete.execute([one.id.get()])?;
+        let said = (held.uri.as_str(), held.val.as_str());
+        let made_at = made::believed(held.cts, held.received_at);
+        index::take_away(desk, Interned(labeler), said, made_at, one.id)?;
         taken += 1;
         if held.epoch == epoch {
             swept = swept.max(held.seq);

@@ -1,0 +1,89 @@
+//! The newest entries, not yet in any run.
+
+use super::{Entry, runs};
+use crate::desk::Desk;
+use crate::labelers::Interned;
+use crate::{StoreError, made};
+use label::{EventId, Label, Millis, syntax};
+use rusqlite::{Connection, Row, params};
+use std::ops::RangeInclusive;
+
+/// So many are written down as a run: some 10 ms of the writer.
+pub(crate) const FULL: u64 = 16 << 10;
+
+/// Puts a label into the index.
+pub(crate) fn add(
+    desk: &mut Desk<'_>,
+    labeler: Interned,
+    label: &Label,
+    received_at: Millis,
+    id: EventId,
+) -> Result<(), StoreError> {
+    let made = made::believed(syntax::instant(&label.cts), received_at.0);
+    let said = (label.uri.as_str(), label.val.as_str());
+    insert(desk, &Entry::of(desk.salt, labeler, said, made, id.get()))
+}
+
+/// Takes a label out of it, whose row is being taken out of the log. `made` as it is believed,
+/// in microseconds since 1970.
+pub(crate) fn take_away(
+    desk: &mut Desk<'_>,
+    labeler: Interned,
+    said: (&str, &str),
+    made: i64,
+    id: EventId,
+) -> Result<(), StoreError> {
+    let entry = Entry::of(desk.salt, labeler, said, made, id.get());
+    insert(desk, &Entry { gone: true, ..entry })
+}
+
+pub(super) fn insert(desk: &mut Desk<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let mut insert = desk.db.prepare_cached(
+        "INSERT OR IGNORE INTO index_recent (subject, labeler, val, made, id, gone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let Entry { subject, labeler, val, made, id, gone } = *entry;
+    let added = insert.execute(params![subject, labeler, val, made, id, gone])?;
+    desk.ledger.recent += added as u64;
+    desk.ledger.indexing |= desk.ledger.recent >= FULL;
+    Ok(())
+}
+
+/// How many there are.
+pub(crate) fn count(db: &Connection) -> rusqlite::Result<u64> {
+    db.query_row("SELECT count(*) FROM index_recent", [], |row| crate::convert::count(row, 0))
+}
+
+/// Those with these subjects, in order.
+pub(super) fn of(db: &Connection, subjects: &RangeInclusive<i64>) -> rusqlite::Result<Vec<Entry>> {
+    let mut select = db.prepare_cached(
+        "SELECT subject, labeler, val, made, id, gone FROM index_recent
+         WHERE subject BETWEEN ?1 AND ?2 ORDER BY subject, labeler, val, made, id, gone",
+    )?;
+    let found = select.query_map([subjects.start(), subjects.end()], read)?;
+    found.collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        subject: row.get(0)?,
+        labeler: row.get(1)?,
+        val: row.get(2)?,
+        made: row.get(3)?,
+        id: row.get(4)?,
+        gone: row.get(5)?,
+    })
+}
+
+/// Writes all of them down as a run, if there is a slot for it.
+pub(super) fn settle(desk: &mut Desk<'_>) -> Result<bool, StoreError> {
+    let Some(mut run) = runs::Writing::begin(desk.db)? else { return Ok(false) };
+    for entry in &of(desk.db, &(0..=i64::MAX))? {
+        run.push(desk.db, entry)?;
+    }
+    run.finish(desk.db)?;
+    // Without a condition SQLite lets the table's pages go as they are.
+    desk.db.prepare_cached("DELETE FROM index_recent")?.execute([])?;
+    desk.ledger.recent = 0;
+    Ok(true)
+}

@@ -1,0 +1,194 @@
+//! Random entries put in, taken away, settled and merged, beside a plain set of them.
+
+use super::find::entries;
+use super::merge::Merge;
+use super::runs::{self, State};
+use super::{Entry, Keeper, Salt, recent};
+use crate::desk::{Desk, Ledger};
+use crate::schema;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+/// A new database in memory.
+fn database() -> Connection {
+    let mut db = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut db, 0).unwrap();
+    for number in 1..=3 {
+        let did = format!("did:web:l{number}.test");
+        db.execute("INSERT INTO labelers (did, tracked, added_at) VALUES (?1, 1, 1)", [did])
+            .unwrap();
+    }
+    db
+}
+
+fn desk(db: &Connection) -> Desk<'_> {
+    Desk { db, ledger: Ledger::default(), keep_rejected: 0, salt: Salt([1; 16]) }
+}
+
+/// Entry number `id`: subjects that share their highest bits, and few of them, so that many
+/// blocks begin with the same one.
+fn entry(id: i64, dice: u32) -> Entry {
+    let subject = [0, 1, 130, 1 << 40, (1 << 40) + 1, i64::MAX - 1, i64::MAX]
+        .get(dice as usize % 7)
+        .copied()
+        .unwrap_or_default();
+    let labeler = i64::from(dice / 7 % 3) + 1;
+    let (val, made) = (i64::from(dice / 21 % 2), i64::from(dice / 42 % 4));
+    Entry { subject, labeler, val, made, id, gone: false }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many more, by these dice.
+    Add(u16, u32),
+    /// Of those that there are, every so-manieth is taken away.
+    Take(usize),
+    Settle,
+    /// So many of the runs, after the first so many, become one.
+    Merge(usize, usize),
+    /// What this labeler has said is purged.
+    Purge(i64),
+    /// The keeper does what it finds to be done.
+    Keep,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1u16..900, any::<u32>()).prop_map(|(count, dice)| Step::Add(count, dice)),
+        2 => (2usize..40).prop_map(Step::Take),
+        4 => Just(Step::Settle),
+        3 => (0usize..4, 2usize..5).prop_map(|(from, count)| Step::Merge(from, count)),
+        1 => (1i64..4).prop_map(Step::Purge),
+        2 => Just(Step::Keep),
+    ];
+    proptest::collection::vec(step, 1..30)
+}
+
+fn play(steps: &[Step]) {
+    let db = database();
+    let mut desk = desk(&db);
+    let (mut model, mut last) = (BTreeSet::new(), 0);
+    let mut purged = BTreeSet::new();
+    for step in steps {
+        match *step {
+            Step::Add(count, dice) => {
+                for number in 0..u32::from(count) {
+                    last += 1;
+                    let entry = entry(last, dice.wrapping_mul(number | 1).rotate_left(number % 7));
+                    recent::insert(&mut desk, &entry).unwrap();
+                    model.insert(entry);
+                }
+            }
+            Step::Take(every) => {
+                let taken: Vec<Entry> = model.iter().copied().step_by(every).collect();
+                for entry in taken {
+                    model.remove(&entry);
+                    recent::insert(&mut desk, &Entry { gone: true, ..entry }).unwrap();
+                }
+            }
+            Step::Settle => assert!(recent::settle(&mut desk).unwrap()),
+            Step::Merge(from, count) => {
+                let runs = runs::in_use(&db).unwrap();
+                let runs: Vec<_> = runs.into_iter().skip(from).take(count).collect();
+                let mut merge = Merge::begin(&db, &runs).unwrap().unwrap();
+                while !merge.stretch(&db, 100).unwrap() {}
+                for run in runs {
+                    while !runs::clear(&db, run.slot, 2).unwrap() {}
+                }
+            }
+            Step::Purge(labeler) => {
+                db.execute("DELETE FROM labelers WHERE id = ?1", [labeler]).unwrap();
+                purged.insert(labeler);
+            }
+            Step::Keep => {
+                let mut keeper = Keeper::default();
+                desk.ledger.indexing = true;
+                while desk.ledger.indexing {
+                    keeper.piece(&mut desk).unwrap();
+                }
+            }
+        }
+        assert_eq!(recent::count(&db).unwrap(), desk.ledger.recent);
+        compare(&db, &model, &purged);
+    }
+}
+
+fn compare(db: &Connection, model: &BTreeSet<Entry>, purged: &BTreeSet<i64>) {
+    let subjects: BTreeSet<i64> = (0..7).map(|dice| entry(0, dice).subject).collect();
+    let ranges = subjects.iter().map(|subject| *subject..=*subject);
+    for range in ranges.chain([0..=i64::MAX, 1..=(1 << 40)]) {
+        let mut found = entries(db, &range).unwrap();
+        found.retain(|entry| !purged.contains(&entry.labeler));
+        let here = model.iter().filter(|entry| range.contains(&entry.subject));
+        let here: Vec<Entry> =
+            here.filter(|entry| !purged.contains(&entry.labeler)).copied().collect();
+        assert!(found == here, "{range:?}: {} and not {}", found.len(), here.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn the_index_holds_what_was_put_into_it_and_not_taken_away(steps in steps()) {
+        play(&steps);
+    }
+}
+
+#[test]
+fn what_was_merged_and_what_is_purged_takes_no_room() {
+    let db = database();
+    let mut desk = desk(&db);
+    for round in 0..4 {
+        for number in 0..2000 {
+            let id = round * 2000 + number;
+            recent::insert(&mut desk, &entry(id, id as u32)).unwrap();
+        }
+        recent::settle(&mut desk).unwrap();
+    }
+    for id in (0..8000).step_by(2) {
+        recent::insert(&mut desk, &Entry { gone: true, ..entry(id, id as u32) }).unwrap();
+    }
+    recent::settle(&mut desk).unwrap();
+    db.execute("DELETE FROM labelers WHERE id = 1", []).unwrap();
+    let runs = runs::in_use(&db).unwrap();
+    let mut merge = Merge::begin(&db, &runs).unwrap().unwrap();
+    while !merge.stretch(&db, 1000).unwrap() {}
+    while let Some(slot) = runs::first(&db, State::Leaving).unwrap() {
+        runs::clear(&db, slot, 10).unwrap();
+    }
+    let left = (1..8000).step_by(2).filter(|id| entry(*id, *id as u32).labeler != 1).count();
+    let runs = runs::in_use(&db).unwrap();
+    assert_eq!(runs.iter().map(|run| run.entries).collect::<Vec<_>>(), [left as u64]);
+    let bytes: i64 =
+        db.query_row("SELECT sum(length(data)) FROM index_blocks", [], |row| row.get(0)).unwrap();
+    assert!(bytes < left as i64 * 30, "{bytes} bytes for {left} entries");
+}
+
+#[test]
+fn a_merge_that_was_broken_off_is_cleared_away_and_done_again() {
+    let db = database();
+    let mut desk = desk(&db);
+    for round in 0..4i64 {
+        for id in round * 3000..(round + 1) * 3000 {
+            recent::insert(&mut desk, &entry(id, id as u32)).unwrap();
+        }
+        recent::settle(&mut desk).unwrap();
+    }
+    let runs = runs::in_use(&db).unwrap();
+    let mut merge = Merge::begin(&db, &runs).unwrap().unwrap();
+    assert!(!merge.stretch(&db, 5000).unwrap());
+    drop(merge);
+    let all = entries(&db, &(0..=i64::MAX)).unwrap();
+    assert_eq!(all.len(), 12_000, "what is being written is not read");
+    assert!(super::has_work(&db).unwrap());
+    let mut keeper = Keeper::default();
+    desk.ledger.indexing = true;
+    while desk.ledger.indexing {
+        keeper.piece(&mut desk).unwrap();
+    }
+    assert_eq!(runs::in_use(&db).unwrap().len(), 1);
+    assert!(!super::has_work(&db).unwrap());
+    assert_eq!(entries(&db, &(0..=i64::MAX)).unwrap(), all);
+}
