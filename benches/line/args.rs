@@ -3,11 +3,14 @@
 use crate::stages;
 
 pub(crate) const HELP: &str = "\
-cargo bench --bench line [-- [STAGE…] [--quick] [--rounds N]]
+cargo bench --bench line [-- [STAGE…] [--quick] [--rounds N] [--most N]]
 
-  STAGE       decode, verify, store, scan, deliver, e2e, firehose; all when none is named
+  STAGE       decode, verify, store, scan, deliver, e2e, growth, latency, firehose; all when none is
+              named
   --quick     a fifth of the labels and three rounds: to see that it runs, not to compare
-  --rounds N  rounds that count (5; 3 with --quick)";
+  --rounds N  rounds that count (5; 3 with --quick)
+  --most N    labels stored before, in the largest database of growth (10000000); 50000000 takes
+              13 GB of disk and some ten minutes more";
 
 /// What is to be done.
 pub(crate) enum Asked {
@@ -22,6 +25,8 @@ pub(crate) enum Asked {
 pub(crate) struct Plan {
     stages: Vec<String>,
     pub(crate) rounds: usize,
+    /// Labels in the largest database.
+    pub(crate) most: u64,
     quick: bool,
 }
 
@@ -38,7 +43,7 @@ impl Plan {
 
 /// Reads the arguments, without the program's name.
 pub(crate) fn read(mut args: impl Iterator<Item = String>) -> Asked {
-    let mut plan = Plan::default();
+    let mut plan = Plan { most: 10_000_000, ..Plan::default() };
     let mut rounds = None;
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -49,6 +54,10 @@ pub(crate) fn read(mut args: impl Iterator<Item = String>) -> Asked {
             "--rounds" => match args.next().and_then(|count| count.parse().ok()) {
                 Some(count @ 1..) => rounds = Some(count),
                 _ => return Asked::Nonsense("--rounds takes a number above 0".to_owned()),
+            },
+            "--most" => match args.next().and_then(|count| count.parse().ok()) {
+                Some(count @ 1..) => plan.most = count,
+                _ => return Asked::Nonsense("--most takes a number above 0".to_owned()),
             },
             name if stages::ALL.iter().any(|stage| stage.name == name) => plan.stages.push(arg),
             _ => return Asked::Nonsense(format!("there is no stage called {arg}")),

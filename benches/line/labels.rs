@@ -1,7 +1,7 @@
 //! The labels that are used everywhere: of the sizes that moderation services send, each of
 //! another record, two of three with a `cid`, one of ten taken back.
 
-use label::{Did, Millis};
+use label::{Did, Label, Millis, Parts};
 use store::{Batch, Entry};
 use testkit::{Backlog, Curve, LabelSpec, Numbering, SigningKey, cts, plc_did};
 use verify::{Judged, Key, judge};
@@ -53,6 +53,40 @@ impl Labeler {
     }
 }
 
+/// Labels of about the same size that nobody signed, `count` of them above frame `after`, to be
+/// stored and no more.
+pub(crate) fn unsigned(labeler: &Did, seed: u64, after: u64, count: u64) -> Batch {
+    let frame = |number: u64| label::Seq::cursor(number as i64).unwrap();
+    let entry = |n: u64| {
+        let (uri, val) = subject(seed, n);
+        let mut dice = mix(mix(seed << 40 | n));
+        let mut word = || {
+            dice = mix(dice.wrapping_add(0x9e37_79b9_7f4a_7c15));
+            dice.to_be_bytes()
+        };
+        let parts = Parts {
+            src: labeler.clone(),
+            uri,
+            cid: has_cid(seed, n).then(|| CID.to_owned()),
+            val: val.to_owned(),
+            neg: is_negated(seed, n).then_some(true),
+            cts: cts(n * 700),
+            exp: None,
+            sig: (0..8).flat_map(|_| word()).collect(),
+        };
+        let (label, verdict) = (Label::vouched(parts), label::Verdict::Verified);
+        Entry::Label { seq: frame(n), place: 0, label, verdict, raw: None }
+    };
+    Batch {
+        labeler: labeler.clone(),
+        epoch: label::Epoch::FIRST,
+        after: frame(after),
+        cursor: frame(after + count),
+        received_at: Millis(1_730_000_000_000),
+        entries: (after + 1..=after + count).map(entry).collect(),
+    }
+}
+
 /// Cuts entries of one frame each into batches that follow on one another.
 pub(crate) fn cut(labeler: &Did, entries: &[Entry], size: usize) -> Vec<Batch> {
     let mut after = label::Seq::START;
@@ -81,14 +115,27 @@ fn seq(entry: &Entry) -> label::Seq {
 
 /// Label number `n` of a labeler. Record keys grow with time, as the real ones do.
 fn spec(seed: u64, n: u64) -> LabelSpec {
+    let (uri, value) = subject(seed, n);
+    let spec = LabelSpec::new(uri, value).cts(cts(n * 700));
+    let spec = if has_cid(seed, n) { spec.cid(CID) } else { spec };
+    if is_negated(seed, n) { spec.neg(true) } else { spec }
+}
+
+fn has_cid(seed: u64, n: u64) -> bool {
+    !mix(seed << 40 | n).is_multiple_of(3)
+}
+
+fn is_negated(seed: u64, n: u64) -> bool {
+    mix(seed << 40 | n).is_multiple_of(10)
+}
+
+/// What it is about, and what it says.
+fn subject(seed: u64, n: u64) -> (String, &'static str) {
     let dice = mix(seed << 40 | n);
     let account = letters(dice, 12) + &letters(mix(dice), 12);
     let record = format!("3l{}", letters(n << 20 | dice & 0xf_ffff, 11));
     let value = VALUES.get(dice as usize % VALUES.len()).copied().unwrap_or("spam");
-    let uri = format!("at://did:plc:{account}/app.bsky.feed.post/{record}");
-    let spec = LabelSpec::new(uri, value).cts(cts(n * 700));
-    let spec = if dice.is_multiple_of(3) { spec } else { spec.cid(CID) };
-    if dice.is_multiple_of(10) { spec.neg(true) } else { spec }
+    (format!("at://did:plc:{account}/app.bsky.feed.post/{record}"), value)
 }
 
 /// As many letters of base32, the highest bits first.

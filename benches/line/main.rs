@@ -16,6 +16,7 @@
 mod args;
 mod labels;
 mod machine;
+mod program;
 mod rounds;
 mod stages;
 mod table;

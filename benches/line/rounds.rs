@@ -135,6 +135,11 @@ impl Measured {
         self.rounds.iter().filter_map(Round::cost).collect()
     }
 
+    /// The rate in each round as a part of that of `other`.
+    pub(crate) fn rates_against(&self, other: &Self) -> Vec<f64> {
+        self.rates().iter().zip(other.rates()).map(|(own, other)| own / other).collect()
+    }
+
     /// How many times as fast as `other` it was in each round; by processor time where
     /// that is known, since others use the machine too.
     pub(crate) fn times_as_fast_as(&self, other: &Self) -> Vec<f64> {
@@ -142,7 +147,7 @@ impl Measured {
         if own.len() == self.rounds.len() && others.len() == other.rounds.len() {
             others.iter().zip(&own).map(|(other, own)| other / own).collect()
         } else {
-            self.rates().iter().zip(other.rates()).map(|(own, other)| own / other).collect()
+            self.rates_against(other)
         }
     }
 }

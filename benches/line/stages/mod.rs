@@ -4,6 +4,8 @@ mod decode;
 mod deliver;
 mod e2e;
 mod firehose;
+mod growth;
+mod latency;
 mod scan;
 mod store;
 mod verify;
@@ -40,6 +42,16 @@ pub(crate) const ALL: &[Stage] = &[
         name: "e2e",
         what: "fake labelers, the program as a child, a client that acks 100 at a time",
         run: e2e::run,
+    },
+    Stage {
+        name: "growth",
+        what: "commits, and all of the line, with more and more stored before",
+        run: growth::run,
+    },
+    Stage {
+        name: "latency",
+        what: "from a labeler's frame to a client's event, 100 labels/s",
+        run: latency::run,
     },
     Stage { name: "firehose", what: "events of a relay in memory, one thread", run: firehose::run },
 ];
