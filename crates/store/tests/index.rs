@@ -1,6 +1,10 @@
 //! What is current, asked of the index and of the log itself: random lives of labelers, with
 //! floods that make it settle and merge, and restarts in between.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 #![expect(unreachable_pub, reason = "common is shared by several test binaries")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of common")]
 
@@ -12,7 +16,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use store::{Batch, Entry, Source, Store};
+use store::{Batch, Entry, Pattern, Query, Source, Store};
 
 const NAMES: [&str; 2] = ["ann", "bob"];
 const URIS: [&str; 5] = [
@@ -155,7 +159,69 @@ async fn play(steps: &[Step]) {
         }
         let events = events_after(&store, EventId::START, usize::MAX).await;
         compare(&store, &events, &URIS.map(str::to_owned)).await;
+        ask(&store, &events).await;
     }
+}
+
+/// What is asked for in many ways, and what the log says to it.
+async fn ask(store: &Store, events: &[LabelEvent]) {
+    let is = |uri: &str| Pattern::Is(uri.to_owned());
+    let begins = |with: &str| Pattern::Begins(with.to_owned());
+    let patterns = [
+        vec![is(URIS[0])],
+        vec![is(URIS[2]), is(URIS[1]), is(URIS[2]), is("did:plc:nobody")],
+        vec![begins("at://did:plc:subject/")],
+        vec![begins("at://did:plc:subject/app.bsky.feed.post/"), is(URIS[2]), is(URIS[4])],
+        vec![begins("at://did:plc:sub")],
+        vec![begins("https://"), begins("did:")],
+        // All there is, while that is not too much for a test.
+        vec![if events.len() < 1000 { begins("") } else { begins("did:plc:s") }],
+    ];
+    let now = Millis(1_700_000_000_000);
+    for (number, patterns) in patterns.into_iter().enumerate() {
+        let sources = [vec![], vec![did("ann")], vec![did("bob"), did("eve")]];
+        let sources = sources.into_iter().cycle().nth(number + events.len()).unwrap();
+        let (negated, expired) = (number % 2 == 0, events.len() % 2 == 0);
+        let query = Query { patterns, sources, negated, expired, now };
+        let expected = expected(&query, events);
+        let limit = 1 + expected.len() / 3;
+        let (mut found, mut after) = (Vec::new(), Some(EventId::START));
+        while let Some(from) = after {
+            let page = store.query(query.clone(), from, limit).await.unwrap();
+            assert!(page.labels.len() <= limit);
+            found.extend(page.labels.iter().map(|event| event.id));
+            after = page.read;
+        }
+        assert_eq!(found, expected, "{query:?}");
+    }
+    for uri in URIS {
+        let about = events.iter().filter(|event| event.label.uri == uri).map(|event| event.id);
+        let (mut found, mut after) = (Vec::new(), EventId::START);
+        loop {
+            let page = store.history(uri.to_owned(), after, 7).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            found.extend(page.iter().map(|event| event.id));
+        }
+        assert_eq!(found, about.collect::<Vec<_>>(), "{uri}");
+    }
+}
+
+fn expected(query: &Query, events: &[LabelEvent]) -> Vec<EventId> {
+    let current: BTreeSet<EventId> =
+        newest(events.iter()).into_values().flat_map(BTreeMap::into_values).collect();
+    let wants = |event: &&LabelEvent| {
+        let ends = event.label.exp.as_deref().and_then(syntax::instant);
+        current.contains(&event.id)
+            && query.patterns.iter().any(|pattern| match pattern {
+                Pattern::Is(uri) => event.label.uri == *uri,
+                Pattern::Begins(with) => event.label.uri.starts_with(with),
+            })
+            && (query.sources.is_empty() || query.sources.contains(&event.label.src))
+            && (query.negated || event.label.neg != Some(true))
+            && (query.expired || ends.is_none_or(|ends| ends > query.now.0 * 1000))
+    };
+    events.iter().filter(wants).map(|event| event.id).collect()
 }
 
 type Key = (String, String);
@@ -183,7 +249,7 @@ async fn compare(store: &Store, events: &[LabelEvent], uris: &[String]) {
     let known: BTreeMap<EventId, &LabelEvent> =
         events.iter().map(|event| (event.id, event)).collect();
     for uri in uris {
-        let found = store.current(uri.clone()).await.unwrap();
+        let found = store.current(vec![uri.clone()]).await.unwrap();
         for event in &found {
             assert_eq!(known.get(&event.id).copied(), Some(event));
         }
@@ -278,7 +344,7 @@ async fn what_was_stored_before_there_was_an_index_is_put_into_it() {
     store.close().await;
     let store = Store::open(&path).unwrap();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-    while store.current(uri(4999)).await.unwrap().iter().all(|event| event.id != id(24_999)) {
+    while store.current(vec![uri(4999)]).await.unwrap().iter().all(|event| event.id != id(24_999)) {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -1,8 +1,8 @@
 //! Reading the log.
 
 use super::Store;
-use crate::{RowView, Scan, Scanned, StoreError, index, log};
-use label::{Event, EventId, LabelEvent, MAX_NUMBER, Millis};
+use crate::{RowView, Scan, Scanned, StoreError, log};
+use label::{Event, EventId, MAX_NUMBER, Millis};
 
 impl Store {
     /// How many label events are above `after`. Costs a look at each of them, in short
@@ -47,15 +47,6 @@ impl Store {
         look: fn(&mut S, &RowView<'_>) -> bool,
     ) -> Result<Scanned<S>, StoreError> {
         self.read(move |db| crate::scan::scan(db, &scan, state, look)).await
-    }
-
-    /// The newest label of each labeler and value with this URI, whether it applies or was taken
-    /// back or has run out (contract section 7).
-    ///
-    /// # Errors
-    /// The general ones.
-    pub async fn current(&self, uri: String) -> Result<Vec<LabelEvent>, StoreError> {
-        self.read(move |db| index::current(db, &uri)).await
     }
 
     /// These events, labels and rejected ones, in order of id; those that are no more are

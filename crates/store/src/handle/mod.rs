@@ -3,6 +3,7 @@
 
 mod consumers;
 mod discovery;
+mod index;
 mod lives;
 mod log;
 mod retire;

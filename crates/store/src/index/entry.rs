@@ -2,6 +2,7 @@
 
 use crate::labelers::Interned;
 use sha2::{Digest as _, Sha256};
+use std::ops::RangeInclusive;
 
 /// What is to be known of a label to find it. In the order of this type all that is said about
 /// a subject lies together, and of each key the newest comes last.
@@ -51,9 +52,14 @@ impl Salt {
     /// Of what a label is about: 31 bits of the account, so that an account and all its records
     /// lie together, and 32 of the whole.
     pub(crate) fn subject(self, uri: &str) -> i64 {
-        let account = self.hash(b'a', account(uri)) >> 33;
-        let whole = self.hash(b'u', uri) >> 32;
-        i64::try_from(account << 32 | whole).unwrap_or(i64::MAX)
+        let whole = i64::try_from(self.hash(b'u', uri) >> 32).unwrap_or_default();
+        self.account(account(uri)).start() | whole
+    }
+
+    /// All subjects of an account, itself included.
+    pub(crate) fn account(self, account: &str) -> RangeInclusive<i64> {
+        let first = i64::try_from(self.hash(b'a', account) >> 33).unwrap_or_default() << 32;
+        first..=first | i64::from(u32::MAX)
     }
 
     /// Of a value.
@@ -69,7 +75,7 @@ impl Salt {
 }
 
 /// Whose it is: the authority of an at-uri, else the whole.
-fn account(uri: &str) -> &str {
+pub(super) fn account(uri: &str) -> &str {
     let Some(rest) = uri.strip_prefix("at://") else { return uri };
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }

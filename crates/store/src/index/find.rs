@@ -1,42 +1,98 @@
 //! Looks things up: from a URI to what is said about it.
 
-use super::runs::{self, Reading};
+use super::runs::{self, Reading, Run};
 use super::{Entry, Salt, recent};
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
 use crate::{StoreError, made};
-use label::{LabelEvent, syntax};
+use label::{EventId, Label, LabelEvent, syntax};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The current label of each key with this URI (contract section 7), by labeler and value;
-/// whether it applies is another question.
-pub(crate) fn current(db: &mut Connection, uri: &str) -> Result<Vec<LabelEvent>, StoreError> {
+/// The current label of each key with one of these URIs (contract section 7), in no particular
+/// order; whether it applies is another question.
+pub(crate) fn current(db: &mut Connection, uris: &[String]) -> Result<Vec<LabelEvent>, StoreError> {
     let snapshot = db.transaction()?;
-    let subject = salt(&snapshot)?.subject(uri);
-    let entries = entries(&snapshot, &(subject..=subject))?;
+    let salt = salt(&snapshot)?;
+    let runs = runs::in_use(&snapshot)?;
     let mut names = Names::default();
     let mut found = Vec::new();
-    for key in entries.chunk_by(|one, other| (one.labeler, one.val) == (other.labeler, other.val)) {
-        found.extend(newest(&snapshot, &mut names, key, uri)?);
+    for uri in uris {
+        let subject = salt.subject(uri);
+        for key in keys(&entries(&snapshot, &runs, &(subject..=subject))?) {
+            found.extend(newest(&snapshot, &mut names, key, |label| label.uri == *uri)?);
+        }
     }
     Ok(found)
 }
 
-/// The newest label of one key, given by its entries in order. The last second of which there is
-/// a row has it.
-fn newest(
+/// Everything that was ever said about this URI and is still held, above `after`, oldest first,
+/// at most so many.
+pub(crate) fn history(
+    db: &mut Connection,
+    uri: &str,
+    after: EventId,
+    limit: usize,
+) -> Result<Vec<LabelEvent>, StoreError> {
+    let snapshot = db.transaction()?;
+    let subject = salt(&snapshot)?.subject(uri);
+    let runs = runs::in_use(&snapshot)?;
+    let mut entries = entries(&snapshot, &runs, &(subject..=subject))?;
+    entries.retain(|entry| entry.id > after.get());
+    entries.sort_unstable_by_key(|entry| entry.id);
+    let mut names = Names::default();
+    let mut found = Vec::new();
+    for entry in &entries {
+        if found.len() >= limit {
+            break;
+        }
+        let event = event(&snapshot, &mut names, entry)?;
+        found.extend(event.filter(|event| event.label.uri == uri));
+    }
+    Ok(found)
+}
+
+/// Whether this label, which is held, is the current one of its key.
+pub(super) fn is_current(
+    db: &Connection,
+    salt: Salt,
+    runs: &[Run],
+    names: &mut Names,
+    event: &LabelEvent,
+) -> Result<bool, StoreError> {
+    let subject = salt.subject(&event.label.uri);
+    let val = salt.val(&event.label.val);
+    let mut newest = None;
+    for key in keys(&entries(db, runs, &(subject..=subject))?) {
+        let Some(first) = key.first().filter(|first| first.val == val) else { continue };
+        if names.of(db, Interned(first.labeler))? == Some(&event.labeler) {
+            newest = self::newest(db, names, key, |label| label.uri == event.label.uri)?;
+        }
+    }
+    Ok(newest.is_some_and(|newest| newest.id == event.id))
+}
+
+/// Entries of one key each, in order.
+pub(super) fn keys(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    entries.chunk_by(|one, other| {
+        (one.subject, one.labeler, one.val) == (other.subject, other.labeler, other.val)
+    })
+}
+
+/// The newest of the labels of one key that are meant, given by its entries in order: hashes may
+/// have brought others along. The last second of which there is a row has it.
+pub(super) fn newest(
     db: &Connection,
     names: &mut Names,
     key: &[Entry],
-    uri: &str,
+    meant: impl Fn(&Label) -> bool,
 ) -> Result<Option<LabelEvent>, StoreError> {
     for second in key.chunk_by(|one, other| one.made == other.made).rev() {
         let mut newest = BTreeMap::new();
         for entry in second {
             let Some(event) = event(db, names, entry)? else { continue };
-            if event.label.uri == uri {
+            if meant(&event.label) {
                 newest.insert(order(&event), event);
             }
         }
@@ -54,7 +110,7 @@ fn order(event: &LabelEvent) -> (i64, u32, i64, u32) {
 }
 
 /// The row of an entry, if it is there and its labeler is.
-fn event(
+pub(super) fn event(
     db: &Connection,
     names: &mut Names,
     entry: &Entry,
@@ -69,10 +125,11 @@ fn event(
 /// All entries with these subjects, in order, without those that were cancelled.
 pub(super) fn entries(
     db: &Connection,
+    runs: &[Run],
     subjects: &RangeInclusive<i64>,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut found = recent::of(db, subjects)?;
-    for run in runs::in_use(db)? {
+    for run in runs {
         let mut reading = Reading::from(db, run.slot, *subjects.start())?;
         while let Some(block) = reading.block(db)? {
             let past = block.last().is_some_and(|last| last.subject > *subjects.end());

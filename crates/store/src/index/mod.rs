@@ -23,12 +23,15 @@ mod entry;
 mod find;
 mod keeper;
 mod merge;
+mod query;
 mod recent;
 mod runs;
 
 pub(crate) use entry::{Entry, Salt};
-pub(crate) use find::{current, salt};
+pub(crate) use find::{current, history, salt};
 pub(crate) use keeper::{Keeper, has_work};
+pub(crate) use query::query;
+pub use query::{Found, Pattern, Query};
 pub(crate) use recent::{add, count, take_away};
 
 #[cfg(test)]

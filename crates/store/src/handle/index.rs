@@ -1,0 +1,47 @@
+//! Asking the index.
+
+use super::Store;
+use crate::StoreError;
+use crate::index::{self, Found, Query};
+use label::{EventId, LabelEvent};
+
+impl Store {
+    /// The newest label of each labeler and value with one of these URIs, whether it applies or
+    /// was taken back or has run out (contract section 7); in no particular order. One short
+    /// read, if it is not of many hundreds.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn current(&self, uris: Vec<String>) -> Result<Vec<LabelEvent>, StoreError> {
+        self.read(move |db| index::current(db, &uris)).await
+    }
+
+    /// Everything that was said about this URI and is still held, above `after`, oldest first, at
+    /// most so many.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn history(
+        &self,
+        uri: String,
+        after: EventId,
+        limit: usize,
+    ) -> Result<Vec<LabelEvent>, StoreError> {
+        self.read(move |db| index::history(db, &uri, after, limit)).await
+    }
+
+    /// Current labels by what they are about, in the order of the log, above `after`, at most so
+    /// many. One short read, which may end before there are so many: whoever wants more goes on
+    /// above [`Found::read`].
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn query(
+        &self,
+        query: Query,
+        after: EventId,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        self.read(move |db| index::query(db, &query, after, limit)).await
+    }
+}
