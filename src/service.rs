@@ -102,6 +102,7 @@ impl Service {
             deliver,
             hosts: hosts(&run),
             password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
+            public_xrpc: run.public_xrpc,
             browser_hosts: run.browser_hosts.clone(),
             metrics: (!apart).then(|| Arc::clone(&render)),
             relay: discovery(&run).relay_name(),

@@ -23,6 +23,8 @@ pub struct Run {
     pub metrics_listen: Option<Bind>,
     /// Names under which the API may be reached, in lower case, without port.
     pub browser_hosts: Vec<String>,
+    /// Whether `/xrpc/` wants no password.
+    pub public_xrpc: bool,
     /// The password of user `admin`.
     pub admin_password: Option<Secret>,
     /// The PLC directory.
@@ -79,6 +81,7 @@ impl Run {
             database: given.value("database-url", values::sqlite)?,
             bind: given.value("bind", values::bind)?,
             metrics_listen: given.value("metrics-listen", values::metrics_listen)?,
+            public_xrpc: given.value("public-xrpc", values::yes_no)?,
             browser_hosts: given.optional("host", values::names)?.unwrap_or_default(),
             admin_password: given.secret("admin-password")?,
             plc_url: given.value("plc-url", values::web)?,
@@ -124,7 +127,6 @@ fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
             "appview-database-url",
             given.optional("appview-database-url", values::postgres)?.is_some(),
         ),
-        ("public-xrpc", given.value("public-xrpc", values::yes_no)?),
         ("progress", given.optional("progress", values::yes_no)?.unwrap_or(false)),
     ];
     let mut lines = Vec::new();

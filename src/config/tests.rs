@@ -215,7 +215,14 @@ const ROWS: &[Row] = &[
         ("-dash", "-dash"),
         ""
     ),
-    row!("public-xrpc", warned, "", ("1", "version"), ("False", ""), "t"),
+    row!(
+        "public-xrpc",
+        |r| r.public_xrpc.to_string(),
+        "false",
+        ("1", "true"),
+        ("False", "false"),
+        "t"
+    ),
     row!(
         "allow-private-hosts",
         |r| r.allow_private_hosts.to_string(),

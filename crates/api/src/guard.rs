@@ -44,6 +44,8 @@ use std::sync::Arc;
 pub(crate) struct Guard {
     names: Vec<String>,
     password: Option<Password>,
+    /// Whether `/xrpc/` wants none.
+    public_xrpc: bool,
 }
 
 /// Middleware in front of every route and of those that do not exist.
@@ -62,17 +64,19 @@ pub(crate) async fn check(
 }
 
 impl Guard {
-    /// `names`: what `--host` gave; `password`: that of user `admin`, if there is one.
-    pub(crate) fn new(names: Vec<String>, password: Option<&str>) -> Self {
+    /// `names`: what `--host` gave; `password`: that of user `admin`, if there is one;
+    /// `public_xrpc`: whether everybody may ask what the lexicons have.
+    pub(crate) fn new(names: Vec<String>, password: Option<&str>, public_xrpc: bool) -> Self {
         let names = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { names, password: password.map(Password::new) }
+        Self { names, password: password.map(Password::new), public_xrpc }
     }
 
     /// Decides from what the request says of itself.
     fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         let hosts = self.check_hosts(uri, headers)?;
         self.check_origin(&hosts, headers)?;
-        if open_to_all(method, uri) { Ok(()) } else { self.check_password(headers) }
+        let public = self.public_xrpc && uri.path().starts_with("/xrpc/");
+        if public || open_to_all(method, uri) { Ok(()) } else { self.check_password(headers) }
     }
 
     /// Every name the request gives us must be one of ours.

@@ -6,19 +6,23 @@
 //! `fleet::Board` for what is going on, `identity` for documents, `deliver` for the
 //! channel. Listening and stopping are left to the caller.
 
+mod accept;
 mod body;
 mod consumers;
 mod error;
 mod guard;
 mod health;
+mod hydrate;
 mod labelers;
 mod metrics;
 mod page;
 mod path;
+mod query_labels;
 mod rejected;
 mod resolve;
 mod router;
 mod stats;
+mod subjects;
 mod time;
 
 pub use metrics::Render;

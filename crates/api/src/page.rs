@@ -37,14 +37,38 @@ impl Asked {
         }
     }
 
+    /// Every value of a field that may be given more than once, in order.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// True or false; false if not said.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.one(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ApiError::invalid(format!("{name} must be true or false"))),
+        }
+    }
+
     /// How many items are wanted: 1-1000, 100 if not said.
     pub(crate) fn limit(&self) -> Result<usize, ApiError> {
-        let Some(text) = self.one("limit")? else { return Ok(USUAL) };
+        self.limit_of(USUAL, MOST)
+    }
+
+    /// The same in a list with limits of its own.
+    pub(crate) fn limit_of(&self, usual: usize, most: usize) -> Result<usize, ApiError> {
+        let Some(text) = self.one("limit")? else { return Ok(usual) };
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let limit = text.parse().ok().filter(|n| digits && (1..=MOST).contains(n));
+        let limit = text.parse().ok().filter(|n| digits && (1..=most).contains(n));
         limit.ok_or_else(|| {
-            ApiError::invalid(format!("limit must be a number from 1 to {MOST}, not {text:?}"))
+            ApiError::invalid(format!("limit must be a number from 1 to {most}, not {text:?}"))
         })
+    }
+
+    /// The cursor after this key.
+    pub(crate) fn cursor(list: &str, key: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{list} {key}"))
     }
 
     /// The key after which this list is to go on; `None` from its beginning. `read` turns
@@ -74,7 +98,7 @@ pub(crate) fn cut<T>(
     let more = items.len() > limit;
     items.truncate(limit);
     let last = items.last().filter(|_| more);
-    let cursor = last.map(|item| URL_SAFE_NO_PAD.encode(format!("{list} {}", key(item))));
+    let cursor = last.map(|item| Asked::cursor(list, &key(item)));
     (items, cursor)
 }
 

@@ -3,12 +3,14 @@
 use crate::error::{ApiError, no_route, normalise};
 use crate::guard::{Guard, check};
 use crate::metrics::{Render, page};
-use crate::{consumers, health, labelers, rejected, resolve, stats};
+use crate::{
+    consumers, health, hydrate, labelers, query_labels, rejected, resolve, stats, subjects,
+};
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use label::{Hosts, Millis};
 use std::sync::Arc;
 
@@ -26,6 +28,8 @@ pub struct Parts {
     pub hosts: Hosts,
     /// The password of user `admin`; without one everybody is let in.
     pub password: Option<String>,
+    /// Whether `/xrpc/` wants no password.
+    pub public_xrpc: bool,
     /// Names under which browsers may reach the API (`--host`), without port.
     pub browser_hosts: Vec<String>,
     /// The text of `/metrics`; `None` when it is served elsewhere.
@@ -62,7 +66,8 @@ impl std::ops::Deref for Shared {
 /// Every route, `/channel` included, with password, origin and host checks, the body
 /// limit and the one error shape.
 pub fn router(parts: Parts) -> Router {
-    let guard = Arc::new(Guard::new(parts.browser_hosts, parts.password.as_deref()));
+    let guard =
+        Arc::new(Guard::new(parts.browser_hosts, parts.password.as_deref(), parts.public_xrpc));
     let channel = parts.deliver.routes();
     let shared = Shared(Arc::new(Inner {
         store: parts.store,
@@ -102,6 +107,10 @@ fn routes() -> Router<Shared> {
         .route("/stats/label-count", get(stats::label_count))
         .route("/stats/outbox-buffer", get(stats::outbox_buffer))
         .route("/stats/cursors", get(stats::cursors))
+        .route("/labels/hydrate", post(hydrate::hydrate))
+        .route("/subjects/{*subject}", get(subjects::show))
+        .route("/xrpc/com.atproto.label.queryLabels", get(query_labels::query))
+        .route("/xrpc/{method}", any(query_labels::not_implemented))
         .route("/metrics", get(metrics))
 }
 

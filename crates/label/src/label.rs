@@ -1,6 +1,7 @@
 //! One label, as its labeler signed it.
 
-use crate::Did;
+use crate::syntax::instant;
+use crate::{Did, Millis};
 use std::ops::Deref;
 
 /// The fields of `com.atproto.label.defs#label`, byte for byte as they came. `ver` is
@@ -41,6 +42,20 @@ impl Label {
     #[must_use]
     pub fn negates(&self) -> bool {
         self.0.neg == Some(true)
+    }
+
+    /// Whether it has an end, and that is past at this time.
+    #[must_use]
+    pub fn has_run_out(&self, now: Millis) -> bool {
+        let ends = self.0.exp.as_deref().and_then(instant);
+        ends.is_some_and(|ends| ends <= now.0.saturating_mul(1000))
+    }
+
+    /// Whether it applies at this time, if it is the newest of its key: it takes nothing back and
+    /// has not run out (contract section 7).
+    #[must_use]
+    pub fn applies(&self, now: Millis) -> bool {
+        !self.negates() && !self.has_run_out(now)
     }
 
     /// Whether both say the same, whoever signed them and however: `neg: false` says nothing.

@@ -8,6 +8,7 @@ use crate::{
 };
 use label::{Change, Did, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use std::collections::HashSet;
 
 /// The database's own number for a labeler; never given twice, also after a purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -205,6 +206,13 @@ pub(crate) fn tracked(db: &Connection) -> Result<Vec<LabelerRow>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The DIDs of the tracked ones, ordered.
+pub(crate) fn tracked_dids(db: &Connection) -> Result<Vec<Did>, StoreError> {
+    let mut select = db.prepare_cached("SELECT did FROM labelers WHERE tracked ORDER BY did")?;
+    let rows = select.query_map([], |row| did(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
     let sources: String = row.get(2)?;
     Ok(LabelerRow {
@@ -229,6 +237,17 @@ fn read(row: &Row<'_>) -> rusqlite::Result<LabelerRow> {
 pub(crate) fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     let text = row.get_ref(column)?.as_str()?;
     Did::parse(text).map_err(|_| unreadable(column, "a DID"))
+}
+
+/// The numbers of these, as far as they are known.
+pub(crate) fn numbers(db: &Connection, dids: &[Did]) -> rusqlite::Result<HashSet<Interned>> {
+    let mut select = db.prepare_cached("SELECT id FROM labelers WHERE did = ?1")?;
+    let mut numbers = HashSet::new();
+    for did in dids {
+        numbers
+            .extend(select.query_row([did.as_str()], |row| row.get(0)).optional()?.map(Interned));
+    }
+    Ok(numbers)
 }
 
 /// The DID behind a number; `None` when that labeler was purged.

@@ -249,7 +249,7 @@ async fn compare(store: &Store, events: &[LabelEvent], uris: &[String]) {
     let known: BTreeMap<EventId, &LabelEvent> =
         events.iter().map(|event| (event.id, event)).collect();
     for uri in uris {
-        let found = store.current(vec![uri.clone()]).await.unwrap();
+        let found = store.current(vec![uri.clone()], None).await.unwrap();
         for event in &found {
             assert_eq!(known.get(&event.id).copied(), Some(event));
         }
@@ -344,7 +344,13 @@ async fn what_was_stored_before_there_was_an_index_is_put_into_it() {
     store.close().await;
     let store = Store::open(&path).unwrap();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-    while store.current(vec![uri(4999)]).await.unwrap().iter().all(|event| event.id != id(24_999)) {
+    while store
+        .current(vec![uri(4999)], None)
+        .await
+        .unwrap()
+        .iter()
+        .all(|event| event.id != id(24_999))
+    {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

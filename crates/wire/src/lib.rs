@@ -15,6 +15,7 @@ mod firehose;
 mod frame;
 mod hearsay;
 mod json;
+mod label_json;
 
 pub use cbor::CborError;
 pub use claim::{Claim, Malformed, label_cbor, unsigned_cbor};
@@ -25,3 +26,4 @@ pub use firehose::{
 pub use frame::{Frame, FrameError, MAX_FRAME, RawLabel, decode};
 pub use hearsay::{RejectedFacts, rejected_facts};
 pub use json::rejected_label_json;
+pub use label_json::LabelJson;

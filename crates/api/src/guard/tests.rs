@@ -3,7 +3,7 @@ use super::*;
 const HERE: &str = "127.0.0.1:2480";
 
 fn guard(password: Option<&str>) -> Guard {
-    Guard::new(vec!["Labels.Example".into()], password)
+    Guard::new(vec!["Labels.Example".into()], password, false)
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

@@ -35,6 +35,7 @@ pub(crate) struct House {
 pub(crate) struct Wishes {
     pub(crate) password: Option<&'static str>,
     pub(crate) plc: Option<String>,
+    pub(crate) public_xrpc: bool,
     pub(crate) no_metrics: bool,
 }
 
@@ -90,6 +91,7 @@ impl House {
             deliver: deliver.clone(),
             hosts: Hosts::Private,
             password: wishes.password.map(str::to_owned),
+            public_xrpc: wishes.public_xrpc,
             browser_hosts: vec!["labels.example".to_owned()],
             metrics: (!wishes.no_metrics).then(|| Arc::new(|| "labeltap_up 1\n".to_owned()) as _),
             relay: RELAY.to_owned(),

@@ -7,6 +7,7 @@
 
 mod consumers;
 mod house;
+mod index;
 mod labelers;
 mod refusals;
 mod rejected;

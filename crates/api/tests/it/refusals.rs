@@ -79,7 +79,7 @@ async fn what_axum_refuses_has_our_shape() {
     call(&house, "GET", "/nothing", &[]).await.refusal(404, "NotFound");
     call(&house, "GET", "/", &[]).await.refusal(404, "NotFound");
     call(&house, "GET", "/labelers/", &[]).await.refusal(404, "NotFound");
-    call(&house, "GET", "/subjects/x", &[]).await.refusal(404, "NotFound");
+    call(&house, "GET", "/subject/x", &[]).await.refusal(404, "NotFound");
     call(&house, "POST", "/stats/nothing", &[]).await.refusal(404, "NotFound");
     let answer = call(&house, "POST", "/health", &[]).await;
     answer.refusal(405, "MethodNotAllowed");

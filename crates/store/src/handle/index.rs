@@ -3,17 +3,21 @@
 use super::Store;
 use crate::StoreError;
 use crate::index::{self, Found, Query};
-use label::{EventId, LabelEvent};
+use label::{Did, EventId, LabelEvent};
 
 impl Store {
     /// The newest label of each labeler and value with one of these URIs, whether it applies or
-    /// was taken back or has run out (contract section 7); in no particular order. One short
-    /// read, if it is not of many hundreds.
+    /// was taken back or has run out (contract section 7), as far as one of `sources` has said
+    /// it, or anybody; in no particular order. One short read, if it is not of many hundreds.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn current(&self, uris: Vec<String>) -> Result<Vec<LabelEvent>, StoreError> {
-        self.read(move |db| index::current(db, &uris)).await
+    pub async fn current(
+        &self,
+        uris: Vec<String>,
+        sources: Option<Vec<Did>>,
+    ) -> Result<Vec<LabelEvent>, StoreError> {
+        self.read(move |db| index::current(db, &uris, sources.as_deref())).await
     }
 
     /// Everything that was said about this URI and is still held, above `after`, oldest first, at

@@ -180,6 +180,14 @@ impl Store {
         self.read(|db| labelers::tracked(db)).await
     }
 
+    /// The DIDs of the tracked ones, ordered.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn tracked(&self) -> Result<Vec<Did>, StoreError> {
+        self.read(|db| labelers::tracked_dids(db)).await
+    }
+
     /// Changes whenever the set of tracked labelers does.
     #[must_use]
     pub fn roster(&self) -> watch::Receiver<u64> {

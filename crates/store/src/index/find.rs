@@ -2,25 +2,33 @@
 
 use super::runs::{self, Reading, Run};
 use super::{Entry, Salt, recent};
-use crate::labelers::Interned;
+use crate::labelers::{self, Interned};
 use crate::rows::{self, Names};
 use crate::{StoreError, made};
-use label::{EventId, Label, LabelEvent, syntax};
+use label::{Did, EventId, Label, LabelEvent, syntax};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// The current label of each key with one of these URIs (contract section 7), in no particular
-/// order; whether it applies is another question.
-pub(crate) fn current(db: &mut Connection, uris: &[String]) -> Result<Vec<LabelEvent>, StoreError> {
+/// order, as far as one of `sources` has said it, or anybody; whether it applies is another question.
+pub(crate) fn current(
+    db: &mut Connection,
+    uris: &[String],
+    sources: Option<&[Did]>,
+) -> Result<Vec<LabelEvent>, StoreError> {
     let snapshot = db.transaction()?;
+    let sources = sources.map(|dids| labelers::numbers(&snapshot, dids)).transpose()?;
+    let wanted = |labeler| sources.as_ref().is_none_or(|all| all.contains(&Interned(labeler)));
     let salt = salt(&snapshot)?;
     let runs = runs::in_use(&snapshot)?;
     let mut names = Names::default();
     let mut found = Vec::new();
     for uri in uris {
         let subject = salt.subject(uri);
-        for key in keys(&entries(&snapshot, &runs, &(subject..=subject))?) {
+        let mut entries = entries(&snapshot, &runs, &(subject..=subject))?;
+        entries.retain(|entry| wanted(entry.labeler));
+        for key in keys(&entries) {
             found.extend(newest(&snapshot, &mut names, key, |label| label.uri == *uri)?);
         }
     }

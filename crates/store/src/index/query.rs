@@ -10,7 +10,7 @@ use crate::convert::event_id;
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
 use crate::{StoreError, log};
-use label::{Did, EventId, Label, LabelEvent, Millis, syntax};
+use label::{Did, EventId, Label, LabelEvent, Millis};
 use rusqlite::{Connection, params};
 use std::ops::RangeInclusive;
 
@@ -78,18 +78,12 @@ impl Query {
     fn wants(&self, label: &Label) -> bool {
         self.patterns.iter().any(|pattern| pattern.takes(&label.uri))
             && (self.negated || !label.negates())
-            && (self.expired || !has_run_out(label, self.now))
+            && (self.expired || !label.has_run_out(self.now))
     }
 
     fn is_from(&self, labeler: &Did) -> bool {
         self.sources.is_empty() || self.sources.contains(labeler)
     }
-}
-
-/// Whether a label has an end, and that is past.
-fn has_run_out(label: &Label, now: Millis) -> bool {
-    let ends = label.exp.as_deref().and_then(syntax::instant);
-    ends.is_some_and(|ends| ends <= now.0.saturating_mul(1000))
 }
 
 /// What was found.
