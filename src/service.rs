@@ -89,6 +89,12 @@ impl Service {
         let (deliver, delivering) =
             deliver::Deliver::start(store.clone(), delivery(&run), crew.stop());
         crew.add("deliver", delivering);
+        let stream = stream::Stream::new(store.clone(), stream::Limits::USUAL, crew.stop());
+        let letting_go = stream.clone().ended();
+        crew.add("stream", async move {
+            letting_go.await;
+            Ok::<(), std::convert::Infallible>(())
+        });
         let gauges = deliver.clone();
         let render: api::Render = Arc::new(move || {
             gauges.gauge(intake::wall_clock());
@@ -100,6 +106,7 @@ impl Service {
             board: board.clone(),
             resolver: resolver.clone(),
             deliver,
+            stream,
             hosts: hosts(&run),
             password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
             public_xrpc: run.public_xrpc,

@@ -14,6 +14,8 @@ PRAGMA writable_schema = RESET;
 -- Not to be known by labelers: hashes in the index depend on it, so that nobody can choose what
 -- they say to meet another one's.
 ALTER TABLE meta ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
+-- The highest label that was taken out of the log since it no longer applied.
+ALTER TABLE meta ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
 -- Labels from before are still to be put into the index, from this id on and up to that one;
 -- NULL: all are in it.
 ALTER TABLE meta ADD COLUMN index_next INTEGER;

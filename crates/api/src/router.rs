@@ -24,6 +24,8 @@ pub struct Parts {
     pub resolver: identity::Resolver,
     /// Who serves `/channel`.
     pub deliver: deliver::Deliver,
+    /// Who serves `subscribeLabels`.
+    pub stream: stream::Stream,
     /// Which hosts a did:web may name.
     pub hosts: Hosts,
     /// The password of user `admin`; without one everybody is let in.
@@ -69,6 +71,7 @@ pub fn router(parts: Parts) -> Router {
     let guard =
         Arc::new(Guard::new(parts.browser_hosts, parts.password.as_deref(), parts.public_xrpc));
     let channel = parts.deliver.routes();
+    let stream = parts.stream.routes();
     let shared = Shared(Arc::new(Inner {
         store: parts.store,
         board: parts.board,
@@ -82,6 +85,7 @@ pub fn router(parts: Parts) -> Router {
     routes()
         .with_state(shared)
         .merge(channel)
+        .merge(stream)
         .fallback(no_route)
         .layer(from_fn(normalise))
         .layer(from_fn_with_state(guard, check))

@@ -16,6 +16,7 @@ mod frame;
 mod hearsay;
 mod json;
 mod label_json;
+mod sent;
 
 pub use cbor::CborError;
 pub use claim::{Claim, Malformed, label_cbor, unsigned_cbor};
@@ -27,3 +28,4 @@ pub use frame::{Frame, FrameError, MAX_FRAME, RawLabel, decode};
 pub use hearsay::{RejectedFacts, rejected_facts};
 pub use json::rejected_label_json;
 pub use label_json::LabelJson;
+pub use sent::{error_frame, info_frame, labels_frame};

@@ -89,6 +89,7 @@ impl House {
             board: board.clone(),
             resolver: resolver.unwrap(),
             deliver: deliver.clone(),
+            stream: stream::Stream::new(store.clone(), stream::Limits::USUAL, stop.clone()),
             hosts: Hosts::Private,
             password: wishes.password.map(str::to_owned),
             public_xrpc: wishes.public_xrpc,

@@ -8,6 +8,14 @@ use std::hash::RandomState;
 use tokio::time::Instant;
 
 impl Store {
+    /// Labels up to here may have been taken away since they no longer applied.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn retired(&self) -> Result<EventId, StoreError> {
+        self.read(|db| retire::retired(db)).await
+    }
+
     /// Takes away labels that have not applied since `cutoff`, as far as every consumer has
     /// passed them. Answers how many.
     ///

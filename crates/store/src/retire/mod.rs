@@ -15,6 +15,11 @@
 //! deleted, by the writer (`take`), in short jobs. Whatever comes meanwhile is too young to
 //! matter; a sweep that is dropped half way is made up for by the next one.
 
+use crate::StoreError;
+use crate::convert::event_id;
+use label::EventId;
+use rusqlite::Connection;
+
 mod pile;
 mod take;
 mod walk;
@@ -25,6 +30,12 @@ pub(crate) use walk::{Part, Place, labelers, walk};
 
 /// Rows deleted by one job.
 pub(crate) const DELETED_AT_ONCE: usize = 500;
+
+/// Labels up to here may have been taken away.
+pub(crate) fn retired(db: &Connection) -> Result<EventId, StoreError> {
+    let mut select = db.prepare_cached("SELECT retired FROM meta")?;
+    Ok(select.query_row([], |row| event_id(row, 0))?)
+}
 
 /// Whether a label takes back, or has run out by `cutoff` (milliseconds since 1970).
 fn is_terminal(flags: i64, exp: Option<&str>, cutoff: i64) -> bool {

@@ -77,6 +77,10 @@ pub(crate) fn take(
             made = made.max(made::said(held.cts));
         }
     }
+    let highest = ended.iter().map(|one| one.id.get()).max().unwrap_or_default();
+    if taken > 0 {
+        db.prepare_cached("UPDATE meta SET retired = max(retired, ?1)")?.execute([highest])?;
+    }
     let mut update = db.prepare_cached(
         "UPDATE labelers SET labels = labels - ?2, swept = max(swept, ?3),
              swept_made = max(swept_made, ?4) WHERE id = ?1",
