@@ -1,6 +1,7 @@
 //! Is a received label one that could be signed by this labeler at all? Everything that can
 //! be told without looking at the signature, in the order of contract section 8.
 
+use crate::Signed;
 use crate::judge::Refusal;
 use label::{Did, Parts, Verdict, syntax};
 use wire::{Claim, RawLabel};
@@ -21,6 +22,13 @@ pub(crate) struct Formed {
     pub(crate) message: Vec<u8>,
     /// Whether the received bytes can be made again from `parts`.
     pub(crate) plain: bool,
+}
+
+impl Formed {
+    /// What its signature is to be checked with.
+    pub(crate) fn signed(&self) -> Signed<'_> {
+        Signed { message: &self.message, sig: &self.parts.sig }
+    }
 }
 
 /// Checks all but the signature.

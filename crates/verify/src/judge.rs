@@ -1,7 +1,7 @@
 //! The verdict on one received label (contract section 8).
 
 use crate::form::{Formed, form};
-use crate::{Key, KeyTerm};
+use crate::{Key, KeyTables, KeyTerm, SignatureFault, Signed};
 use label::{Did, Label, Millis, Verdict, syntax};
 use wire::RawLabel;
 
@@ -43,10 +43,19 @@ impl Refusal {
 /// Never gives [`Verdict::VerifiedOldKey`]: see [`judge_by_old_keys`].
 #[must_use]
 pub fn judge(raw: &RawLabel, labeler: &Did, key: &Key) -> Judged {
-    match form(raw, labeler).and_then(|formed| signed(formed, key)) {
-        Ok(formed) => holds(formed, raw, Verdict::Verified),
-        Err(Refusal { verdict, reason }) => Judged::Refused { verdict, reason },
-    }
+    let check = |formed: &Formed| key.check(&formed.message, &formed.parts.sig);
+    judged(form(raw, labeler), raw, check)
+}
+
+/// Judges many labels that one labeler sent, as [`judge`] judges each, in their order. Their
+/// signatures are checked together.
+#[must_use]
+pub fn judge_all(raw: &[RawLabel], labeler: &Did, key: &Key, tables: &KeyTables) -> Vec<Judged> {
+    let formed: Vec<Result<Formed, Refusal>> = raw.iter().map(|raw| form(raw, labeler)).collect();
+    let asked: Vec<Signed<'_>> = formed.iter().flatten().map(Formed::signed).collect();
+    let mut checked = key.check_all(&asked, tables).into_iter();
+    let mut check = |_: &Formed| checked.next().unwrap_or(Err(SignatureFault::Wrong));
+    formed.into_iter().zip(raw).map(|(formed, raw)| judged(formed, raw, &mut check)).collect()
 }
 
 /// Judges a label whose signature does not hold under the present key by those of the past.
@@ -57,26 +66,82 @@ pub fn judge(raw: &RawLabel, labeler: &Did, key: &Key) -> Judged {
 /// after it by whoever has the old key and does not lie about the time; no more can be told.
 #[must_use]
 pub fn judge_by_old_keys(raw: &RawLabel, labeler: &Did, terms: &[KeyTerm]) -> Option<Judged> {
-    let formed = form(raw, labeler).ok()?;
-    let said = syntax::instant(&formed.parts.cts)?.div_euclid(1000);
-    let signed = |term: &KeyTerm| {
-        term.has(Millis(said)) && term.key.holds(&formed.message, &formed.parts.sig)
+    let mut doubtful = Doubtful::read(raw, labeler)?;
+    for term in terms {
+        doubtful.holds |= doubtful.is_of(term) && {
+            let Signed { message, sig } = doubtful.formed.signed();
+            term.key.holds(message, sig)
+        };
+    }
+    doubtful.judged(raw)
+}
+
+/// The same for many labels of one labeler, in their order.
+#[must_use]
+pub fn judge_all_by_old_keys(
+    raw: &[RawLabel],
+    labeler: &Did,
+    terms: &[KeyTerm],
+    tables: &KeyTables,
+) -> Vec<Option<Judged>> {
+    let mut doubtful: Vec<_> = raw.iter().map(|raw| Doubtful::read(raw, labeler)).collect();
+    for term in terms {
+        let mut tried: Vec<&mut Doubtful> =
+            doubtful.iter_mut().flatten().filter(|one| one.is_of(term)).collect();
+        let asked: Vec<Signed<'_>> = tried.iter().map(|one| one.formed.signed()).collect();
+        let checked = term.key.check_all(&asked, tables);
+        for (one, checked) in tried.iter_mut().zip(checked) {
+            one.holds = checked.is_ok();
+        }
+    }
+    doubtful.into_iter().zip(raw).map(|(doubtful, raw)| doubtful?.judged(raw)).collect()
+}
+
+/// A label that keys of the past are tried on.
+struct Doubtful {
+    formed: Formed,
+    /// Its `cts`.
+    said: Millis,
+    holds: bool,
+}
+
+impl Doubtful {
+    fn read(raw: &RawLabel, labeler: &Did) -> Option<Self> {
+        let formed = form(raw, labeler).ok()?;
+        let said = Millis(syntax::instant(&formed.parts.cts)?.div_euclid(1000));
+        Some(Self { formed, said, holds: false })
+    }
+
+    /// Whether the key of that term is to be tried on it.
+    fn is_of(&self, term: &KeyTerm) -> bool {
+        !self.holds && term.has(self.said)
+    }
+
+    fn judged(self, raw: &RawLabel) -> Option<Judged> {
+        self.holds.then(|| holds(self.formed, raw, Verdict::VerifiedOldKey))
+    }
+}
+
+/// The verdict, given what was found of the form, and a look at the signature if that is good.
+fn judged(
+    formed: Result<Formed, Refusal>,
+    raw: &RawLabel,
+    check: impl FnOnce(&Formed) -> Result<(), SignatureFault>,
+) -> Judged {
+    let signed = |formed: Formed| match check(&formed) {
+        Ok(()) => Ok(formed),
+        Err(fault) => Err(Refusal { verdict: Verdict::BadSignature, reason: fault.to_string() }),
     };
-    terms.iter().any(signed).then(|| holds(formed, raw, Verdict::VerifiedOldKey))
+    match formed.and_then(signed) {
+        Ok(formed) => holds(formed, raw, Verdict::Verified),
+        Err(Refusal { verdict, reason }) => Judged::Refused { verdict, reason },
+    }
 }
 
 fn holds(formed: Formed, raw: &RawLabel, verdict: Verdict) -> Judged {
     let Formed { parts, plain, .. } = formed;
     let raw = (!plain).then(|| raw.bytes.to_vec());
     Judged::Label { verdict, label: Label::vouched(parts), raw }
-}
-
-/// Checks the signature and nothing else.
-fn signed(formed: Formed, key: &Key) -> Result<Formed, Refusal> {
-    match key.check(&formed.message, &formed.parts.sig) {
-        Ok(()) => Ok(formed),
-        Err(fault) => Err(Refusal { verdict: Verdict::BadSignature, reason: fault.to_string() }),
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,29 @@
 //! A labeler's public key: read once, asked many times.
 //!
 //! Each curve is checked by whoever does it fastest among what we have anyway: k256 by the
-//! `k256` crate, P-256 by aws-lc, which TLS brings along and which takes a fifth of the
-//! time of `p256`. Low-S is checked here for both, since aws-lc does not.
+//! `k256` crate, many signatures at once by [`batch`]; P-256 by aws-lc, which TLS brings along
+//! and which takes a fifth of the time of `p256`. Low-S is checked here for both, since aws-lc
+//! does not.
 
+use crate::batch;
 use crate::multikey::{self, Curve};
-use crate::{KeyError, SignatureFault};
+use crate::shape::has_form;
+use crate::{KeyError, KeyTables, SignatureFault};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
+use k256::AffinePoint;
 use k256::ecdsa::signature::hazmat::PrehashVerifier;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
+
+/// Bytes, and what is said to be the signature over their SHA-256.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// What was signed.
+    pub message: &'a [u8],
+    /// `r` then `s`, if it is a signature.
+    pub sig: &'a [u8],
+}
 
 /// A public key that labels can be checked against. Cloning is cheap.
 #[derive(Clone)]
@@ -98,13 +111,7 @@ impl Key {
     /// # Errors
     /// The first thing that is wrong with the signature.
     pub fn check(&self, message: &[u8], sig: &[u8]) -> Result<(), SignatureFault> {
-        let (_, s) = sig
-            .split_at_checked(32)
-            .filter(|(_, s)| s.len() == 32)
-            .ok_or(SignatureFault::Length(sig.len()))?;
-        if s > half_order(self.curve()).as_slice() {
-            return Err(SignatureFault::HighS);
-        }
+        has_form(self.curve(), sig)?;
         let holds = match &self.verifier {
             Verifier::K256(key) => k256::ecdsa::Signature::from_slice(sig)
                 .and_then(|sig| key.verify_prehash(&Sha256::digest(message), &sig))
@@ -114,26 +121,36 @@ impl Key {
         if holds { Ok(()) } else { Err(SignatureFault::Wrong) }
     }
 
+    /// [`Key::check`] of each, in their order. Where the key has a table, or there are enough
+    /// of them for one, they share the work and are done several times as fast.
+    #[must_use]
+    pub fn check_all(
+        &self,
+        asked: &[Signed<'_>],
+        tables: &KeyTables,
+    ) -> Vec<Result<(), SignatureFault>> {
+        let table = self.k256().and_then(|(id, point)| tables.multiples(id, point, asked.len()));
+        match table {
+            Some(table) => {
+                let digests = asked.iter().map(|one| (Sha256::digest(one.message).into(), one.sig));
+                batch::check(&digests.collect::<Vec<_>>(), &table)
+            }
+            None => asked.iter().map(|one| self.check(one.message, one.sig)).collect(),
+        }
+    }
+
+    /// The compressed and the affine point of a k256 key.
+    pub(crate) fn k256(&self) -> Option<(&[u8; 33], &AffinePoint)> {
+        match &self.verifier {
+            Verifier::K256(key) => Some((&self.point, key.as_affine())),
+            Verifier::P256(_) => None,
+        }
+    }
+
     const fn curve(&self) -> Curve {
         match self.verifier {
             Verifier::K256(_) => Curve::K256,
             Verifier::P256(_) => Curve::P256,
-        }
-    }
-}
-
-/// The largest `s` that is low: half the order of the curve's group, rounded down.
-const fn half_order(curve: Curve) -> [u8; 32] {
-    match curve {
-        Curve::K256 => {
-            *b"\
-            \x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
-            \x5d\x57\x6e\x73\x57\xa4\x50\x1d\xdf\xe9\x2f\x46\x68\x1b\x20\xa0"
-        }
-        Curve::P256 => {
-            *b"\
-            \x7f\xff\xff\xff\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff\
-            \xde\x73\x7d\x56\xd3\x8b\xcf\x42\x79\xdc\xe5\x61\x7e\x31\x92\xa8"
         }
     }
 }

@@ -5,18 +5,36 @@
 //! of each other: `form` looks at what is said, [`Key`] at the signature. Where the key
 //! comes from, and what to do when a signature fails, is left to whoever asks.
 //!
+//! # Many at once
+//!
+//! All labels of a labeler are signed by one key, and a backfill has millions of them. So
+//! [`judge_all`] checks the signatures of many labels together (`batch`): multiples of the
+//! key are laid up (`multiples`), scalars are split in halves (`halves`), and one inversion
+//! does for all. Which keys have such tables, and how much memory they take, is decided by
+//! [`KeyTables`]. It accepts and refuses exactly what the verifier of the `k256` crate does,
+//! which checks single signatures. P-256 is rare and checked by aws-lc one by one.
+//!
+//! # Time
+//!
 //! Verification handles public data only: labels, signatures and public keys are known to
-//! everybody. So nothing here needs to take the same time for every input, and the first
-//! rule that is broken ends the matter.
+//! everybody. So nothing here needs to take the same time for every input, and nothing does:
+//! the first rule that is broken ends the matter, and how digits, tables and batches are gone
+//! through depends on what is in them. Nothing of this may ever be used to sign.
 
+mod batch;
 mod error;
 mod form;
+mod halves;
 mod judge;
 mod key;
+mod key_tables;
 mod multikey;
+mod multiples;
+mod shape;
 mod term;
 
 pub use error::{KeyError, SignatureFault};
-pub use judge::{Judged, judge, judge_by_old_keys};
-pub use key::Key;
+pub use judge::{Judged, judge, judge_all, judge_all_by_old_keys, judge_by_old_keys};
+pub use key::{Key, Signed};
+pub use key_tables::{Held, KeyTables};
 pub use term::KeyTerm;

@@ -1,6 +1,7 @@
 //! Keys and signatures, held against the curves' own libraries.
 
 use super::*;
+use crate::shape::half_order;
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use proptest::prelude::*;
 

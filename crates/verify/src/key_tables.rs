@@ -1,0 +1,260 @@
+//! Which keys have their multiples laid up, and for how long.
+//!
+//! A table pays for itself within some ten labels and takes 316 KB, so whoever says much gets
+//! one, within a bound on the memory of all of them. Nothing here knows the time: whoever owns
+//! the tables calls [`KeyTables::end_period`] every half minute, and a table that was hardly
+//! used in a period ends with it.
+//!
+//! When there is no room, no table makes way for another. Of a thousand labelers that all
+//! send their history, each would find that the others had taken its table before its next
+//! turn. They get a smaller table for the labels at hand instead, which is thrown away
+//! afterwards; from some tens of labels on that is nearly as good. Few labels of a key
+//! without a table are checked one by one.
+
+use crate::Key;
+use crate::multiples::Multiples;
+use k256::AffinePoint;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A key that has said so much within a period gets a table.
+const ENOUGH: usize = 256;
+
+/// A table that was used for fewer labels in a period is not kept.
+const HARDLY: usize = 16;
+
+/// For fewer labels not even a passing table is made.
+const SOME: usize = 32;
+
+/// Bits of a digit: of a table that is kept, and of one that is not.
+const KEPT: u32 = 9;
+const PASSING: u32 = 6;
+
+/// The tables of those keys that are asked most. Shared by all who check signatures.
+#[derive(Debug)]
+pub struct KeyTables {
+    most: usize,
+    state: Mutex<State>,
+}
+
+/// How many tables there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Tables that are kept now.
+    pub tables: usize,
+    /// The memory they take, in bytes.
+    pub bytes: usize,
+    /// Tables that were ever built in order to be kept.
+    pub built: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: HashMap<[u8; 33], Use>,
+    held: Held,
+}
+
+/// What a key was asked in this period.
+#[derive(Debug, Default)]
+struct Use {
+    labels: usize,
+    table: Table,
+}
+
+#[derive(Debug, Default)]
+enum Table {
+    #[default]
+    None,
+    /// Somebody is at it; the room is taken.
+    Coming,
+    Here(Arc<Multiples>),
+}
+
+/// What to check some labels with.
+enum Means {
+    Kept(Arc<Multiples>),
+    /// To be built, and kept.
+    New,
+    /// To be built for these labels only.
+    Passing,
+    Stock,
+}
+
+impl KeyTables {
+    /// Tables that take so many bytes at most; 0: none are ever built.
+    #[must_use]
+    pub fn new(most_bytes: usize) -> Self {
+        Self { most: most_bytes, state: Mutex::default() }
+    }
+
+    /// Whether many labels of this key are checked faster together than one by one.
+    #[must_use]
+    pub fn serve(&self, key: &Key) -> bool {
+        self.most > 0 && key.k256().is_some()
+    }
+
+    /// To be called every half minute: lets go of tables that were hardly used since.
+    pub fn end_period(&self) {
+        let mut state = self.state();
+        state.keys.retain(|_, used| {
+            let labels = std::mem::take(&mut used.labels);
+            labels >= HARDLY && !matches!(used.table, Table::None)
+        });
+        state.count();
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        self.state().held
+    }
+
+    /// The multiples of a key's point, for so many labels; `None` where they would not pay.
+    pub(crate) fn multiples(
+        &self,
+        id: &[u8; 33],
+        point: &AffinePoint,
+        labels: usize,
+    ) -> Option<Arc<Multiples>> {
+        if self.most == 0 {
+            return None;
+        }
+        // The lock is held for neither of the two that take long.
+        let means = self.state().means(id, labels, self.most);
+        match means {
+            Means::Kept(table) => Some(table),
+            Means::New => {
+                let table = Arc::new(Multiples::new(point, KEPT));
+                self.state().keep(id, &table);
+                Some(table)
+            }
+            Means::Passing => Some(Arc::new(Multiples::new(point, PASSING))),
+            Means::Stock => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn means(&mut self, id: &[u8; 33], labels: usize, most: usize) -> Means {
+        let has_room = self.held.bytes + Multiples::bytes(KEPT) <= most;
+        let used = self.keys.entry(*id).or_default();
+        used.labels = used.labels.saturating_add(labels);
+        match &used.table {
+            Table::Here(table) => Means::Kept(Arc::clone(table)),
+            Table::None if used.labels >= ENOUGH && has_room => {
+                used.table = Table::Coming;
+                self.held.built += 1;
+                self.count();
+                Means::New
+            }
+            _ if labels >= SOME => Means::Passing,
+            _ => Means::Stock,
+        }
+    }
+
+    /// Keeps a table, unless the key was let go while it was built.
+    fn keep(&mut self, id: &[u8; 33], table: &Arc<Multiples>) {
+        if let Some(used) = self.keys.get_mut(id) {
+            used.table = Table::Here(Arc::clone(table));
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let tables = self.keys.values().filter(|used| !matches!(used.table, Table::None)).count();
+        self.held.tables = tables;
+        self.held.bytes = tables * Multiples::bytes(KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k256::{ProjectivePoint, Scalar};
+
+    const ROOM_FOR_TWO: usize = 2 * 320 << 10;
+
+    struct Rig(KeyTables);
+
+    impl Rig {
+        fn new(most: usize) -> Self {
+            Self(KeyTables::new(most))
+        }
+
+        /// Has labels checked under a key, and says what with: bytes of the table, or 0.
+        fn ask(&self, key: u8, labels: usize) -> usize {
+            let point = ProjectivePoint::GENERATOR * Scalar::from(u64::from(key));
+            let table = self.0.multiples(&[key; 33], &point.to_affine(), labels);
+            table.map_or(0, |table| table.size())
+        }
+    }
+
+    #[test]
+    fn whoever_says_much_has_a_table_while_it_is_used() {
+        let rig = Rig::new(1 << 20);
+        let kept = Multiples::bytes(KEPT);
+        assert_eq!(rig.ask(1, SOME - 1), 0);
+        assert_eq!(rig.ask(1, ENOUGH - SOME + 1), kept, "that is enough");
+        assert_eq!(rig.ask(1, 1), kept, "for a single label too, now that it is there");
+        assert_eq!(rig.0.held(), Held { tables: 1, bytes: kept, built: 1 });
+        rig.0.end_period();
+        assert_eq!(rig.ask(1, HARDLY), kept);
+        rig.0.end_period();
+        assert_eq!(rig.ask(1, HARDLY - 1), kept);
+        rig.0.end_period();
+        assert_eq!(rig.0.held(), Held { tables: 0, bytes: 0, built: 1 });
+        assert_eq!(rig.ask(1, 1), 0);
+    }
+
+    #[test]
+    fn little_by_little_is_not_enough() {
+        let rig = Rig::new(1 << 20);
+        for _ in 0..10 {
+            assert_eq!(rig.ask(1, SOME - 1), 0);
+            rig.0.end_period();
+        }
+        assert!(rig.0.state().keys.is_empty(), "nothing is remembered of who said little");
+    }
+
+    #[test]
+    fn where_there_is_no_room_nobody_makes_way() {
+        let rig = Rig::new(ROOM_FOR_TWO);
+        let (kept, passing) = (Multiples::bytes(KEPT), Multiples::bytes(PASSING));
+        for _ in 0..5 {
+            let got: Vec<usize> = (1..=4).map(|key| rig.ask(key, 300)).collect();
+            assert_eq!(got, [kept, kept, passing, passing]);
+        }
+        assert_eq!(rig.ask(3, SOME - 1), 0);
+        assert_eq!(rig.0.held(), Held { tables: 2, bytes: 2 * kept, built: 2 });
+        rig.0.end_period();
+        rig.0.end_period();
+        assert_eq!(rig.ask(3, 300), kept, "there is room again");
+    }
+
+    #[test]
+    fn with_no_memory_none_are_built() {
+        let rig = Rig::new(0);
+        assert_eq!(rig.ask(1, 100_000), 0);
+        assert!(rig.0.state().keys.is_empty());
+    }
+
+    #[test]
+    fn a_table_that_comes_too_late_takes_no_room() {
+        let tables = KeyTables::new(ROOM_FOR_TWO);
+        assert!(matches!(tables.state().means(&[1; 33], ENOUGH, ROOM_FOR_TWO), Means::New));
+        assert!(
+            matches!(tables.state().means(&[1; 33], ENOUGH, ROOM_FOR_TWO), Means::Passing),
+            "it is not built twice"
+        );
+        assert_eq!(tables.held().tables, 1, "its room is taken");
+        tables.end_period();
+        tables.end_period();
+        let late = Arc::new(Multiples::new(&AffinePoint::GENERATOR, 2));
+        tables.state().keep(&[1; 33], &late);
+        assert_eq!(tables.held(), Held { tables: 0, bytes: 0, built: 1 });
+    }
+}
