@@ -200,6 +200,7 @@ fn reading(run: &Run) -> intake::Settings {
         parallelism: run.labeler_parallelism,
         processors,
         memory: intake::Settings::MEMORY,
+        key_tables: usize::try_from(run.key_tables).unwrap_or(usize::MAX),
         most_labels: run.max_labels_per_labeler,
         rest: Rest::CONTRACT,
         dids,

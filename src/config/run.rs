@@ -47,6 +47,8 @@ pub struct Run {
     pub labeler_parallelism: usize,
     /// How many labels of one labeler may be stored.
     pub max_labels_per_labeler: Option<u64>,
+    /// Bytes that tables of labelers' keys may take; 0: there are none.
+    pub key_tables: u64,
     /// Whether writing an event acks it.
     pub disable_acks: bool,
     /// When an unacked event is sent again.
@@ -95,6 +97,7 @@ impl Run {
             labeler_parallelism: count(given, "labeler-parallelism")?,
             max_labels_per_labeler: given
                 .optional("max-labels-per-labeler", values::number(1..=u64::MAX))?,
+            key_tables: given.value("key-tables", values::size)?,
             disable_acks: given.value("disable-acks", values::yes_no)?,
             retry_timeout: given.value("retry-timeout", values::span)?,
             window: count(given, "window")?,

@@ -184,6 +184,14 @@ const ROWS: &[Row] = &[
         "mysql://h"
     ),
     row!(
+        "key-tables",
+        |r| r.key_tables.to_string(),
+        "67108864",
+        ("128MiB", "134217728"),
+        ("0", "0"),
+        "64"
+    ),
+    row!(
         "min-free-space",
         |r| r.min_free_space.to_string(),
         "1073741824",

@@ -1,24 +1,30 @@
 //! The processors that check signatures, shared fairly by all labelers.
 //!
-//! Checking is by far the dearest step of the line. Labels are judged in portions; whoever
-//! has a portion waits in line for a processor, so a backfill of millions and a labeler
-//! that says one thing an hour are served in turn (contract G8).
+//! Checking is the dearest step of the line. Labels are judged in portions; whoever has a
+//! portion waits in line for a processor, so a backfill of millions and a labeler that says
+//! one thing an hour are served in turn (contract G8). The labels of a portion are judged
+//! together, by the tables of multiples that the judges share.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use label::Did;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use verify::{Judged, Key, KeyTerm, judge, judge_by_old_keys};
+use verify::{Held, Judged, Key, KeyTables, KeyTerm, judge_all, judge_all_by_old_keys};
 use wire::RawLabel;
 
-/// Labels in one portion: about 5 ms of work, so that nobody waits long for a turn.
-const PORTION: usize = 64;
+/// Labels in one portion, checked together: about 5 ms of work, so that nobody waits long for
+/// a turn, and enough for what they share to cost each of them next to nothing.
+const PORTION: usize = 256;
+
+/// The same where each of them is checked by itself.
+const SMALL_PORTION: usize = 64;
 
 /// The judges. Cloning shares them.
 #[derive(Debug, Clone)]
 pub(crate) struct Judges {
     processors: Arc<Semaphore>,
     count: usize,
+    tables: Arc<KeyTables>,
 }
 
 /// A judge panicked, or the process is stopping. Nothing was judged.
@@ -27,9 +33,11 @@ pub(crate) struct Judges {
 pub(crate) struct NotJudged;
 
 impl Judges {
-    pub(crate) fn new(processors: usize) -> Self {
+    /// So many of them, with tables that take so many bytes at most.
+    pub(crate) fn new(processors: usize, key_tables: usize) -> Self {
         let count = processors.max(1);
-        Self { processors: Arc::new(Semaphore::new(count)), count }
+        let tables = Arc::new(KeyTables::new(key_tables));
+        Self { processors: Arc::new(Semaphore::new(count)), count, tables }
     }
 
     /// Judges labels of one labeler and answers in their order.
@@ -39,8 +47,12 @@ impl Judges {
         labeler: &Did,
         key: &Key,
     ) -> Result<Vec<Judged>, NotJudged> {
+        let portion = if self.tables.serve(key) { PORTION } else { SMALL_PORTION };
         let (labeler, key) = (labeler.clone(), key.clone());
-        self.in_portions(labels, move |label| judge(label, &labeler, &key)).await
+        let look = move |labels: &[RawLabel], tables: &KeyTables| {
+            judge_all(labels, &labeler, &key, tables)
+        };
+        self.in_portions(labels, portion, look).await
     }
 
     /// The same by keys of the past; `None` where none of them makes a label hold.
@@ -50,16 +62,29 @@ impl Judges {
         labeler: &Did,
         terms: Arc<Vec<KeyTerm>>,
     ) -> Result<Vec<Option<Judged>>, NotJudged> {
+        // Several keys may have to be tried on each.
+        let together = terms.iter().all(|term| self.tables.serve(&term.key));
+        let portion = if together { PORTION } else { SMALL_PORTION };
         let labeler = labeler.clone();
-        self.in_portions(labels, move |label| judge_by_old_keys(label, &labeler, &terms)).await
+        let look = move |labels: &[RawLabel], tables: &KeyTables| {
+            judge_all_by_old_keys(labels, &labeler, &terms, tables)
+        };
+        self.in_portions(labels, portion, look).await
+    }
+
+    /// To be called every half minute: lets go of tables that were hardly used since.
+    pub(crate) fn end_period(&self) {
+        self.tables.end_period();
+        gauge(self.tables.held());
     }
 
     async fn in_portions<T: Send + 'static>(
         &self,
         labels: Vec<RawLabel>,
-        look: impl Fn(&RawLabel) -> T + Clone + Send + 'static,
+        portion: usize,
+        look: impl Fn(&[RawLabel], &KeyTables) -> Vec<T> + Clone + Send + 'static,
     ) -> Result<Vec<T>, NotJudged> {
-        let portions: Vec<Vec<RawLabel>> = labels.chunks(PORTION).map(<[_]>::to_vec).collect();
+        let portions: Vec<Vec<RawLabel>> = labels.chunks(portion).map(<[_]>::to_vec).collect();
         let judged: Vec<Vec<T>> = futures_util::stream::iter(portions)
             .map(|portion| self.portion(portion, look.clone()))
             .buffered(self.count)
@@ -71,13 +96,22 @@ impl Judges {
     async fn portion<T: Send + 'static>(
         &self,
         labels: Vec<RawLabel>,
-        look: impl Fn(&RawLabel) -> T + Send + 'static,
+        look: impl Fn(&[RawLabel], &KeyTables) -> Vec<T> + Send + 'static,
     ) -> Result<Vec<T>, NotJudged> {
         let turn = Arc::clone(&self.processors).acquire_owned().await.map_err(|_| NotJudged)?;
+        let tables = Arc::clone(&self.tables);
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            labels.iter().map(look).collect()
+            let judged = look(&labels, &tables);
+            gauge(tables.held());
+            judged
         });
         work.await.map_err(|_| NotJudged)
     }
+}
+
+fn gauge(held: Held) {
+    metrics::gauge!("labeltap_key_tables").set(held.tables as f64);
+    metrics::gauge!("labeltap_key_tables_bytes").set(held.bytes as f64);
+    metrics::counter!("labeltap_key_tables_built_total").absolute(held.built);
 }

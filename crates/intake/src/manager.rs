@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// How often to compare even though nobody said that anything changed.
+/// How often to compare even though nobody said that anything changed; the judges' period too.
 const COMPARE_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a labeler whose subscription panicked is left alone.
@@ -45,6 +45,8 @@ pub struct Settings {
     pub processors: usize,
     /// Bytes of frames that may be in memory at once. Must hold one frame of 5 MB.
     pub memory: usize,
+    /// Bytes that tables of the keys in use may take; 0: there are none.
+    pub key_tables: usize,
     /// How many labels of one labeler may be stored; it waits then.
     pub most_labels: Option<u64>,
     /// How long to wait between tries.
@@ -101,7 +103,7 @@ pub async fn run(
         store,
         resolver,
         board,
-        judges: Judges::new(settings.processors),
+        judges: Judges::new(settings.processors, settings.key_tables),
         places: Places::new(settings.parallelism),
         calls: Calls::default(),
         memory: Arc::new(Semaphore::new(most_memory)),
@@ -154,7 +156,7 @@ impl Manager {
             tokio::select! {
                 changed = roster.changed() => changed.map_err(|_| StoreError::Closed)?,
                 Some(ended) = self.tasks.join_next_with_id() => self.reap(ended)?,
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.shared.judges.end_period(),
             }
         }
     }

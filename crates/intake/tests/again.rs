@@ -49,6 +49,7 @@ impl House {
             parallelism: 10,
             processors: 2,
             memory: intake::Settings::MEMORY,
+            key_tables: 1 << 20,
             most_labels: None,
             rest,
             dids: Vec::new(),

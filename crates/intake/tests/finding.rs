@@ -45,6 +45,7 @@ impl House {
             parallelism: 10,
             processors: 1,
             memory: Settings::MEMORY,
+            key_tables: 1 << 20,
             most_labels: None,
             rest: Rest::CONTRACT,
             dids: Vec::new(),
