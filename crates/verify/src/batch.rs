@@ -67,8 +67,7 @@ fn hold(asked: &[Asked], key: &Multiples) -> Vec<bool> {
         of_generator.push(split(&(z * &inverse)));
         of_key.push(split(&(r * &inverse)));
     }
-    let mut sums = vec![[ProjectivePoint::IDENTITY; 2]; asked.len()];
-    GENERATOR.add(&mut of_generator, &mut sums);
+    let mut sums = GENERATOR.times(&mut of_generator);
     key.add(&mut of_key, &mut sums);
     let ends: Vec<ProjectivePoint> =
         sums.iter().map(|[first, second]| first + &second.endomorphism()).collect();

@@ -207,16 +207,27 @@ mod tests {
             self.with("sig", sig)
         }
 
+        /// The same alone and among others.
         fn judge(&self) -> Judged {
-            judge(&received(self.cbor()), &Did::parse(LABELER).unwrap(), &key())
+            let (raw, labeler) = (received(self.cbor()), Did::parse(LABELER).unwrap());
+            let judged = judge(&raw, &labeler, &key());
+            let other = received(Draft::new().cbor());
+            let many = [vec![other; 40], vec![raw; 40]].concat();
+            let all = judge_all(&many, &labeler, &key(), &KeyTables::new(1));
+            assert_eq!(all.len(), many.len());
+            assert!(all[..40].iter().all(|other| verdict(other) == Verdict::Unsigned));
+            assert!(all[40..].iter().all(|same| *same == judged));
+            judged
         }
 
         fn verdict(&self) -> Verdict {
-            match self.judge() {
-                Judged::Label { .. } => Verdict::Verified,
-                Judged::Refused { verdict, .. } => verdict,
-            }
+            verdict(&self.judge())
         }
+    }
+
+    fn verdict(judged: &Judged) -> Verdict {
+        let (Judged::Label { verdict, .. } | Judged::Refused { verdict, .. }) = judged;
+        *verdict
     }
 
     /// The label as it comes out of a frame.
@@ -410,10 +421,18 @@ mod tests {
         };
         let terms: Vec<KeyTerm> = terms.iter().map(term).collect();
         let raw = received(Draft::new().with("cts", text(cts)).signed().cbor());
-        match judge_by_old_keys(&raw, &Did::parse(LABELER).unwrap(), &terms)? {
-            Judged::Label { verdict, .. } => Some(verdict),
-            Judged::Refused { verdict, .. } => Some(verdict),
-        }
+        old_keys(&raw, &terms).as_ref().map(verdict)
+    }
+
+    /// The same alone and among others.
+    fn old_keys(raw: &RawLabel, terms: &[KeyTerm]) -> Option<Judged> {
+        let labeler = Did::parse(LABELER).unwrap();
+        let judged = judge_by_old_keys(raw, &labeler, terms);
+        let other = received(Draft::new().cbor());
+        let many = [vec![other; 40], vec![raw.clone(); 40]].concat();
+        let all = judge_all_by_old_keys(&many, &labeler, terms, &KeyTables::new(1));
+        assert_eq!(all, [vec![None; 40], vec![judged.clone(); 40]].concat());
+        judged
     }
 
     #[test]
@@ -432,12 +451,28 @@ mod tests {
     #[test]
     fn old_keys_make_nothing_hold_but_their_own_signatures() {
         let terms = [KeyTerm { key: key(), from: Millis(0), until: Some(Millis(i64::MAX)) }];
-        let labeler = Did::parse(LABELER).unwrap();
-        let judged = |draft: Draft| judge_by_old_keys(&received(draft.cbor()), &labeler, &terms);
+        let judged = |draft: Draft| old_keys(&received(draft.cbor()), &terms);
         assert!(judged(Draft::new().signed()).is_some());
         assert_eq!(judged(Draft::new().signed().with("val", text("scam"))), None);
         assert_eq!(judged(Draft::new().with("src", text(OTHER)).signed()), None);
         assert_eq!(judged(Draft::new().with("ver", vec![2]).signed()), None);
         assert_eq!(judged(Draft::new()), None);
+    }
+
+    #[test]
+    fn labels_of_many_keys_each_hold_under_their_own() {
+        let other = Key::from_did_key("did:key:zQ3shZc2QzApp2oymGvQbzP8eKheVshBHbU4ZYjeXqwSKEn6N");
+        let term = |key, from| KeyTerm { key, from: Millis(from), until: Some(Millis(from + 9)) };
+        let terms = [term(other.unwrap(), 0), term(key(), 0), term(key(), 20)];
+        let said = |millis: u8| {
+            let cts = format!("1970-01-01T00:00:00.{millis:03}Z");
+            received(Draft::new().with("cts", text(&cts)).signed().cbor())
+        };
+        let labels: Vec<RawLabel> = (0..100).map(said).collect();
+        let labeler = Did::parse(LABELER).unwrap();
+        let all = judge_all_by_old_keys(&labels, &labeler, &terms, &KeyTables::new(1));
+        let one = |raw| judge_by_old_keys(raw, &labeler, &terms);
+        assert_eq!(all, labels.iter().map(one).collect::<Vec<_>>());
+        assert_eq!(all.iter().flatten().count(), 20);
     }
 }

@@ -1,6 +1,6 @@
 //! Which keys have their multiples laid up, and for how long.
 //!
-//! A table pays for itself within some ten labels and takes 316 KB, so whoever says much gets
+//! A table pays for itself within some fifty labels and takes 563 KB, so whoever says much gets
 //! one, within a bound on the memory of all of them. Nothing here knows the time: whoever owns
 //! the tables calls [`KeyTables::end_period`] every half minute, and a table that was hardly
 //! used in a period ends with it.
@@ -18,16 +18,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A key that has said so much within a period gets a table.
-const ENOUGH: usize = 256;
+const ENOUGH: usize = 512;
 
 /// A table that was used for fewer labels in a period is not kept.
-const HARDLY: usize = 16;
+const HARDLY: usize = 64;
 
 /// For fewer labels not even a passing table is made.
 const SOME: usize = 32;
 
 /// Bits of a digit: of a table that is kept, and of one that is not.
-const KEPT: u32 = 9;
+const KEPT: u32 = 10;
 const PASSING: u32 = 6;
 
 /// The tables of those keys that are asked most. Shared by all who check signatures.
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use k256::{ProjectivePoint, Scalar};
 
-    const ROOM_FOR_TWO: usize = 2 * 320 << 10;
+    const ROOM_FOR_TWO: usize = 2 * Multiples::bytes(KEPT) + 1;
 
     struct Rig(KeyTables);
 
@@ -225,14 +225,14 @@ mod tests {
         let rig = Rig::new(ROOM_FOR_TWO);
         let (kept, passing) = (Multiples::bytes(KEPT), Multiples::bytes(PASSING));
         for _ in 0..5 {
-            let got: Vec<usize> = (1..=4).map(|key| rig.ask(key, 300)).collect();
+            let got: Vec<usize> = (1..=4).map(|key| rig.ask(key, ENOUGH)).collect();
             assert_eq!(got, [kept, kept, passing, passing]);
         }
         assert_eq!(rig.ask(3, SOME - 1), 0);
         assert_eq!(rig.0.held(), Held { tables: 2, bytes: 2 * kept, built: 2 });
         rig.0.end_period();
         rig.0.end_period();
-        assert_eq!(rig.ask(3, 300), kept, "there is room again");
+        assert_eq!(rig.ask(3, ENOUGH), kept, "there is room again");
     }
 
     #[test]

@@ -10,7 +10,10 @@ use label::{Did, Verdict};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use verify::{Judged, Key};
+use verify::{Judged, Key, KeyTables, Signed};
+
+/// Enough for a key to get a table.
+const MANY: usize = 512;
 
 fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
@@ -70,16 +73,32 @@ fn cbor(label: &Value) -> Vec<u8> {
     bytes
 }
 
-/// Judges the label as `labeler` sent it, from the frame on.
+/// Judges the label as `labeler` sent it, from the frame on: alone, and among so many that
+/// there is a table for them.
 fn judge(label: &[u8], labeler: &str, key: &Key) -> Judged {
     let mut frame = b"\xa2\x61t\x67#labels\x62op\x01\xa2\x63seq\x01\x66labels\x81".to_vec();
     frame.extend_from_slice(label);
-    match wire::decode(&frame.into()).unwrap() {
-        wire::Frame::Labels { labels, .. } => {
-            verify::judge(&labels[0], &Did::parse(labeler).unwrap(), key)
-        }
-        other => panic!("{other:?}"),
+    let wire::Frame::Labels { labels, .. } = wire::decode(&frame.into()).unwrap() else {
+        panic!("no frame of labels")
+    };
+    let labeler = Did::parse(labeler).unwrap();
+    let judged = verify::judge(&labels[0], &labeler, key);
+    for tables in [KeyTables::new(1), KeyTables::new(1 << 20)] {
+        let many = vec![labels[0].clone(); MANY];
+        let all = verify::judge_all(&many, &labeler, key, &tables);
+        assert_eq!(all, vec![judged.clone(); MANY]);
     }
+    judged
+}
+
+/// Whether the signature holds: alone, and among so many that there is a table for them.
+fn holds(key: &Key, message: &[u8], sig: &[u8]) -> bool {
+    let checked = key.check(message, sig);
+    for tables in [KeyTables::new(1), KeyTables::new(1 << 20)] {
+        let all = key.check_all(&[Signed { message, sig }; MANY], &tables);
+        assert_eq!(all, vec![checked; MANY]);
+    }
+    checked.is_ok()
 }
 
 fn verdict(judged: &Judged) -> Verdict {
@@ -124,7 +143,7 @@ fn signatures_are_told_as_the_official_fixtures_do() {
         let legacy = Key::from_method(text(case, "didDocSuite"), text(case, "publicKeyMultibase"));
         assert_eq!(legacy.as_ref(), Ok(&key), "{case}");
         let message = base64(text(case, "messageBase64"));
-        let holds = key.holds(&message, &base64(text(case, "signatureBase64")));
+        let holds = holds(&key, &message, &base64(text(case, "signatureBase64")));
         assert_eq!(Some(holds), case["validSignature"].as_bool(), "{case}");
     }
 }
@@ -191,7 +210,7 @@ fn every_label_of_the_cairn_corpus_is_verified() {
         let mut label: Value = serde_json::from_slice(&read(&format!("{name}.json"))).unwrap();
         let (bytes, sig) = (read(&format!("{name}.cbor")), read(&format!("{name}.sig")));
         assert_eq!(cbor(&label), bytes, "{name}");
-        assert!(key.holds(&bytes, &sig), "{name}");
+        assert!(holds(&key, &bytes, &sig), "{name}");
 
         let encoded = base64::engine::general_purpose::STANDARD.encode(&sig);
         label["sig"] = serde_json::json!({ "$bytes": encoded });

@@ -123,7 +123,7 @@ pub(super) fn sparse(random: &mut Random) -> Scalar {
     let mut scalar = Scalar::ZERO;
     for _ in 0..=random.below(3) {
         let digit = Scalar::from(1 + random.below(3) as u64);
-        let place = random.of(&[0, 1, 6, 9, 12, 13, 18, 26, 54, 117, 126, 127, 128, 255]);
+        let place = random.of(&[0, 1, 6, 10, 12, 13, 20, 26, 60, 117, 120, 126, 127, 128, 255]);
         let unit = random.of(&[Scalar::ONE, lambda(), -Scalar::ONE, -lambda()]);
         scalar += digit * power_of_two(place) * unit;
     }
@@ -135,7 +135,7 @@ pub(super) fn sparse(random: &mut Random) -> Scalar {
 pub(super) fn scalars(rig: &Rig, random: &mut Random) -> (Scalar, Scalar) {
     let begin = Scalar::from(1 + random.below(3) as u64) * random.of(&[Scalar::ONE, lambda()]);
     let rest =
-        power_of_two(random.of(&[9, 18, 27, 117, 126])) * random.of(&[Scalar::ONE, lambda()]);
+        power_of_two(random.of(&[10, 20, 30, 110, 120])) * random.of(&[Scalar::ONE, lambda()]);
     let sign = random.of(&[Scalar::ONE, -Scalar::ONE]);
     match random.below(6) {
         0..3 => (begin * rig.secret * sign, begin + rest),

@@ -144,7 +144,7 @@ impl Rig {
             secret: Scalar::ZERO,
             point,
             signed: Vec::new(),
-            kept: Multiples::new(&affine, 9),
+            kept: Multiples::new(&affine, 10),
             passing: Multiples::new(&affine, 6),
             stock,
             other: PublicKey::from_slice(stock.to_sec1_point(true).as_bytes()).unwrap(),
