@@ -115,3 +115,81 @@ fn gauge(held: Held) {
     metrics::gauge!("labeltap_key_tables_bytes").set(held.bytes as f64);
     metrics::counter!("labeltap_key_tables_built_total").absolute(held.built);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use label::{Millis, Verdict};
+    use testkit::{Backlog, Curve, LabelSpec, Numbering, Sig, SigningKey, cts, plc_did};
+
+    struct Rig {
+        did: Did,
+        key: Key,
+        labels: Vec<RawLabel>,
+    }
+
+    impl Rig {
+        /// Labels of one labeler, each said later than the one before. Every tenth is not signed.
+        fn new(curve: Curve, count: u64) -> Self {
+            let did = plc_did("judges");
+            let signer = SigningKey::of(curve, 1);
+            let spec = |n: u64| {
+                let spec = LabelSpec::new(format!("at://{did}/a.b/{n}"), "spam").cts(cts(n));
+                if n % 10 == 3 { spec.sig(Sig::Absent) } else { spec }
+            };
+            let backlog = Backlog::sign(&did, &signer, Numbering::default(), count, spec);
+            let cut = |(_, frame)| match wire::decode(&frame) {
+                Ok(wire::Frame::Labels { labels, .. }) => labels,
+                other => panic!("{other:?}"),
+            };
+            let labels = backlog.frames().flat_map(cut).collect();
+            let key = Key::from_did_key(&signer.did_key()).unwrap();
+            Self { did: Did::parse(&did).unwrap(), key, labels }
+        }
+    }
+
+    fn shown(judged: &Judged) -> (Verdict, String) {
+        match judged {
+            Judged::Label { verdict, label, .. } => (*verdict, label.cts.clone()),
+            Judged::Refused { verdict, .. } => (*verdict, String::new()),
+        }
+    }
+
+    fn expected(n: u64, verdict: Verdict) -> (Verdict, String) {
+        if n % 10 == 3 { (Verdict::Unsigned, String::new()) } else { (verdict, cts(n)) }
+    }
+
+    #[tokio::test]
+    async fn answers_are_in_order_whatever_they_are_judged_with() {
+        for curve in [Curve::K256, Curve::P256] {
+            for key_tables in [0, 1, 64 << 20] {
+                let (rig, judges) = (Rig::new(curve, 700), Judges::new(2, key_tables));
+                let judged = judges.judge(rig.labels, &rig.did, &rig.key).await.unwrap();
+                let judged: Vec<_> = judged.iter().map(shown).collect();
+                let expected: Vec<_> = (0..700).map(|n| expected(n, Verdict::Verified)).collect();
+                assert_eq!(judged, expected, "{curve:?}, {key_tables} bytes");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_of_the_past_are_tried_in_order_too() {
+        let (rig, judges) = (Rig::new(Curve::K256, 700), Judges::new(2, 64 << 20));
+        let until = Some(Millis(i64::MAX));
+        let terms = Arc::new(vec![KeyTerm { key: rig.key, from: Millis(0), until }]);
+        let judged = judges.judge_by_old_keys(rig.labels, &rig.did, terms).await.unwrap();
+        let judged: Vec<_> = judged.iter().map(|one| one.as_ref().map(shown)).collect();
+        let expected = |n| Some(expected(n, Verdict::VerifiedOldKey)).filter(|it| !it.1.is_empty());
+        assert_eq!(judged, (0..700).map(expected).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn tables_end_with_the_period_after_the_last_use() {
+        let (rig, judges) = (Rig::new(Curve::K256, 700), Judges::new(2, 64 << 20));
+        judges.judge(rig.labels, &rig.did, &rig.key).await.unwrap();
+        judges.end_period();
+        assert_eq!(judges.tables.held().tables, 1);
+        judges.end_period();
+        assert_eq!(judges.tables.held().tables, 0);
+    }
+}

@@ -14,7 +14,7 @@
 use crate::SignatureFault;
 use crate::halves::split;
 use crate::multikey::Curve;
-use crate::multiples::{Multiples, normal};
+use crate::multiples::{Multiples, Table, normal};
 use crate::shape::has_form;
 use k256::ecdsa::Signature;
 use k256::elliptic_curve::ops::Reduce;
@@ -27,10 +27,10 @@ static GENERATOR: LazyLock<Multiples> =
     LazyLock::new(|| Multiples::new(&AffinePoint::GENERATOR, 13));
 
 /// Checks signatures, each with the digest that it is to be over, under the key whose
-/// multiples these are. Answers in their order.
+/// table this is. Answers in their order.
 pub(crate) fn check(
     asked: &[([u8; 32], &[u8])],
-    key: &Multiples,
+    key: Table<'_>,
 ) -> Vec<Result<(), SignatureFault>> {
     let read: Vec<Result<Asked, SignatureFault>> = asked.iter().map(Asked::read).collect();
     let sound: Vec<Asked> = read.iter().flatten().copied().collect();
@@ -60,14 +60,14 @@ impl Asked {
 }
 
 /// Whether each of them holds.
-fn hold(asked: &[Asked], key: &Multiples) -> Vec<bool> {
+fn hold(asked: &[Asked], key: Table<'_>) -> Vec<bool> {
     let mut of_generator = Vec::with_capacity(asked.len());
     let mut of_key = Vec::with_capacity(asked.len());
     for (Asked { z, r, .. }, inverse) in asked.iter().zip(inverses(asked)) {
         of_generator.push(split(&(z * &inverse)));
         of_key.push(split(&(r * &inverse)));
     }
-    let mut sums = GENERATOR.times(&mut of_generator);
+    let mut sums = GENERATOR.table().times(&mut of_generator);
     key.add(&mut of_key, &mut sums);
     let ends: Vec<ProjectivePoint> =
         sums.iter().map(|[first, second]| first + &second.endomorphism()).collect();

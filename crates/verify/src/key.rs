@@ -124,19 +124,19 @@ impl Key {
     /// [`Key::check`] of each, in their order. Where the key has a table, or there are enough
     /// of them for one, they share the work and are done several times as fast.
     #[must_use]
-    pub fn check_all(
+    pub fn check_all<'a>(
         &self,
-        asked: &[Signed<'_>],
+        asked: &[Signed<'a>],
         tables: &KeyTables,
     ) -> Vec<Result<(), SignatureFault>> {
-        let table = self.k256().and_then(|(id, point)| tables.multiples(id, point, asked.len()));
-        match table {
-            Some(table) => {
-                let digests = asked.iter().map(|one| (Sha256::digest(one.message).into(), one.sig));
-                batch::check(&digests.collect::<Vec<_>>(), &table)
-            }
-            None => asked.iter().map(|one| self.check(one.message, one.sig)).collect(),
-        }
+        let together = self.k256().and_then(|(id, point)| {
+            tables.with(id, point, asked.len(), |table| {
+                let digest = |one: &Signed<'a>| (Sha256::digest(one.message).into(), one.sig);
+                batch::check(&asked.iter().map(digest).collect::<Vec<_>>(), table)
+            })
+        });
+        let one_by_one = || asked.iter().map(|one| self.check(one.message, one.sig)).collect();
+        together.unwrap_or_else(one_by_one)
     }
 
     /// The compressed and the affine point of a k256 key.

@@ -12,10 +12,11 @@
 //! without a table are checked one by one.
 
 use crate::Key;
-use crate::multiples::Multiples;
+use crate::multiples::{Multiples, Table};
+use crate::shelf::Shelf;
 use k256::AffinePoint;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A key that has said so much within a period gets a table.
 const ENOUGH: usize = 512;
@@ -33,7 +34,9 @@ const PASSING: u32 = 6;
 /// The tables of those keys that are asked most. Shared by all who check signatures.
 #[derive(Debug)]
 pub struct KeyTables {
-    most: usize,
+    most_bytes: usize,
+    /// Locked before `state` where both are: places are right only while it is.
+    shelf: RwLock<Shelf>,
     state: Mutex<State>,
 }
 
@@ -58,25 +61,29 @@ struct State {
 #[derive(Debug, Default)]
 struct Use {
     labels: usize,
-    table: Table,
+    table: Whereabouts,
 }
 
-#[derive(Debug, Default)]
-enum Table {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Whereabouts {
     #[default]
-    None,
+    Nowhere,
     /// Somebody is at it; the room is taken.
     Coming,
-    Here(Arc<Multiples>),
+    /// At a place of the shelf.
+    At(usize),
 }
 
 /// What to check some labels with.
+#[derive(Debug, PartialEq, Eq)]
 enum Means {
-    Kept(Arc<Multiples>),
-    /// To be built, and kept.
+    /// The table at this place.
+    Kept(usize),
+    /// One to be built, and kept.
     New,
-    /// To be built for these labels only.
+    /// One to be built for these labels only.
     Passing,
+    /// None.
     Stock,
 }
 
@@ -84,22 +91,29 @@ impl KeyTables {
     /// Tables that take so many bytes at most; 0: none are ever built.
     #[must_use]
     pub fn new(most_bytes: usize) -> Self {
-        Self { most: most_bytes, state: Mutex::default() }
+        Self { most_bytes, shelf: RwLock::new(Shelf::new(KEPT)), state: Mutex::default() }
     }
 
     /// Whether many labels of this key are checked faster together than one by one.
     #[must_use]
     pub fn serve(&self, key: &Key) -> bool {
-        self.most > 0 && key.k256().is_some()
+        self.most_bytes > 0 && key.k256().is_some()
     }
 
     /// To be called every half minute: lets go of tables that were hardly used since.
     pub fn end_period(&self) {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
+        let before = state.places().len();
         state.keys.retain(|_, used| {
             let labels = std::mem::take(&mut used.labels);
-            labels >= HARDLY && !matches!(used.table, Table::None)
+            labels >= HARDLY && used.table != Whereabouts::Nowhere
         });
+        let places = state.places();
+        if places.len() < before {
+            shelf.keep(&places);
+            state.move_to(&places);
+        }
         state.count();
     }
 
@@ -109,27 +123,41 @@ impl KeyTables {
         self.state().held
     }
 
-    /// The multiples of a key's point, for so many labels; `None` where they would not pay.
-    pub(crate) fn multiples(
+    /// Checks so many labels with the table of a key's point; `None` where none would pay.
+    pub(crate) fn with<T>(
         &self,
         id: &[u8; 33],
         point: &AffinePoint,
         labels: usize,
-    ) -> Option<Arc<Multiples>> {
-        if self.most == 0 {
+        check: impl FnOnce(Table<'_>) -> T,
+    ) -> Option<T> {
+        if self.most_bytes == 0 {
             return None;
         }
-        // The lock is held for neither of the two that take long.
-        let means = self.state().means(id, labels, self.most);
-        match means {
-            Means::Kept(table) => Some(table),
-            Means::New => {
-                let table = Arc::new(Multiples::new(point, KEPT));
-                self.state().keep(id, &table);
-                Some(table)
-            }
-            Means::Passing => Some(Arc::new(Multiples::new(point, PASSING))),
-            Means::Stock => None,
+        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        let means = self.state().means(id, labels, self.most_bytes);
+        let bits = match means {
+            Means::Kept(place) => return shelf.table(place).map(check),
+            Means::New => KEPT,
+            Means::Passing => PASSING,
+            Means::Stock => return None,
+        };
+        // Nobody waits while a table is built.
+        drop(shelf);
+        let built = Multiples::new(point, bits);
+        if means == Means::New {
+            self.keep(id, &built);
+        }
+        Some(check(built.table()))
+    }
+
+    /// Keeps a table, unless the key was let go while it was built.
+    fn keep(&self, id: &[u8; 33], table: &Multiples) {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = self.state().keys.get_mut(id)
+            && used.table == Whereabouts::Coming
+        {
+            used.table = Whereabouts::At(shelf.put(table.table()));
         }
     }
 
@@ -139,14 +167,14 @@ impl KeyTables {
 }
 
 impl State {
-    fn means(&mut self, id: &[u8; 33], labels: usize, most: usize) -> Means {
-        let has_room = self.held.bytes + Multiples::bytes(KEPT) <= most;
+    fn means(&mut self, id: &[u8; 33], labels: usize, most_bytes: usize) -> Means {
+        let has_room = self.held.bytes + Multiples::bytes(KEPT) <= most_bytes;
         let used = self.keys.entry(*id).or_default();
         used.labels = used.labels.saturating_add(labels);
-        match &used.table {
-            Table::Here(table) => Means::Kept(Arc::clone(table)),
-            Table::None if used.labels >= ENOUGH && has_room => {
-                used.table = Table::Coming;
+        match used.table {
+            Whereabouts::At(place) => Means::Kept(place),
+            Whereabouts::Nowhere if used.labels >= ENOUGH && has_room => {
+                used.table = Whereabouts::Coming;
                 self.held.built += 1;
                 self.count();
                 Means::New
@@ -156,18 +184,37 @@ impl State {
         }
     }
 
-    /// Keeps a table, unless the key was let go while it was built.
-    fn keep(&mut self, id: &[u8; 33], table: &Arc<Multiples>) {
-        if let Some(used) = self.keys.get_mut(id) {
-            used.table = Table::Here(Arc::clone(table));
+    /// The places in use, in their order.
+    fn places(&self) -> Vec<usize> {
+        let mut places: Vec<usize> =
+            self.keys.values().filter_map(|used| used.table.place()).collect();
+        places.sort_unstable();
+        places
+    }
+
+    /// Notes that what was at these places is at 0, 1, … now.
+    fn move_to(&mut self, places: &[usize]) {
+        for used in self.keys.values_mut() {
+            if let Some(place) = used.table.place() {
+                let now = places.binary_search(&place);
+                used.table = now.map_or(Whereabouts::Nowhere, Whereabouts::At);
+            }
         }
-        self.count();
     }
 
     fn count(&mut self) {
-        let tables = self.keys.values().filter(|used| !matches!(used.table, Table::None)).count();
-        self.held.tables = tables;
-        self.held.bytes = tables * Multiples::bytes(KEPT);
+        let held = |used: &&Use| used.table != Whereabouts::Nowhere;
+        self.held.tables = self.keys.values().filter(held).count();
+        self.held.bytes = self.held.tables * Multiples::bytes(KEPT);
+    }
+}
+
+impl Whereabouts {
+    const fn place(self) -> Option<usize> {
+        match self {
+            Self::At(place) => Some(place),
+            Self::Nowhere | Self::Coming => None,
+        }
     }
 }
 
@@ -187,9 +234,12 @@ mod tests {
 
         /// Has labels checked under a key, and says what with: bytes of the table, or 0.
         fn ask(&self, key: u8, labels: usize) -> usize {
-            let point = ProjectivePoint::GENERATOR * Scalar::from(u64::from(key));
-            let table = self.0.multiples(&[key; 33], &point.to_affine(), labels);
-            table.map_or(0, |table| table.size())
+            let point = (ProjectivePoint::GENERATOR * Scalar::from(u64::from(key))).to_affine();
+            let size = |table: Table<'_>| {
+                assert_eq!(table.points().first(), Some(&point), "another key's");
+                size_of_val(table.points())
+            };
+            self.0.with(&[key; 33], &point, labels, size).unwrap_or(0)
         }
     }
 
@@ -236,6 +286,26 @@ mod tests {
     }
 
     #[test]
+    fn those_who_stay_keep_their_own_table_when_others_go() {
+        let rig = Rig::new(1 << 30);
+        let kept = Multiples::bytes(KEPT);
+        for key in 1..=70 {
+            assert_eq!(rig.ask(key, ENOUGH), kept);
+        }
+        for round in 1..=3 {
+            rig.0.end_period();
+            let staying = || (1..=70).filter(|key| key % (1 << round) == 0);
+            for key in staying() {
+                assert_eq!(rig.ask(key, HARDLY), kept);
+            }
+            rig.0.end_period();
+            for key in staying() {
+                assert_eq!(rig.ask(key, ENOUGH), kept, "{key} still has its own");
+            }
+        }
+    }
+
+    #[test]
     fn with_no_memory_none_are_built() {
         let rig = Rig::new(0);
         assert_eq!(rig.ask(1, 100_000), 0);
@@ -253,8 +323,8 @@ mod tests {
         assert_eq!(tables.held().tables, 1, "its room is taken");
         tables.end_period();
         tables.end_period();
-        let late = Arc::new(Multiples::new(&AffinePoint::GENERATOR, 2));
-        tables.state().keep(&[1; 33], &late);
+        tables.keep(&[1; 33], &Multiples::new(&AffinePoint::GENERATOR, KEPT));
         assert_eq!(tables.held(), Held { tables: 0, bytes: 0, built: 1 });
+        assert!(tables.shelf.read().unwrap().table(0).is_none());
     }
 }

@@ -31,6 +31,7 @@ mod key_tables;
 mod multikey;
 mod multiples;
 mod shape;
+mod shelf;
 mod term;
 
 pub use error::{KeyError, SignatureFault};

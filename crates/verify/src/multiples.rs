@@ -28,50 +28,76 @@ pub(crate) type Sums = [ProjectivePoint; 2];
 /// The multiples of one point.
 #[derive(Debug)]
 pub(crate) struct Multiples {
+    bits: u32,
+    points: Vec<AffinePoint>,
+}
+
+/// The same, wherever they lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table<'a> {
     /// Of a digit.
     bits: u32,
     /// Row by row; the last row is shorter, as the highest digit is smaller.
-    points: Vec<AffinePoint>,
+    points: &'a [AffinePoint],
 }
 
 impl Multiples {
     /// Works them out, which takes a quarter of a millisecond for digits of 6 bits, 2 ms
     /// for 10 and 11 ms for 13 on a fast processor.
     pub(crate) fn new(point: &AffinePoint, bits: u32) -> Self {
-        let mut points = Vec::with_capacity(count(bits));
+        let mut points = Vec::with_capacity(Self::count(bits));
         for (place, first) in normal(&firsts(point, bits)).iter().enumerate() {
             points.extend(normal(&row(first, length(place, bits))));
         }
         Self { bits, points }
     }
 
-    /// What a table takes, in bytes.
+    /// How many there are with digits of so many bits.
+    pub(crate) const fn count(bits: u32) -> usize {
+        let last = places(bits) - 1;
+        last * longest(bits) + length(last, bits)
+    }
+
+    /// What they take, in bytes.
     pub(crate) const fn bytes(bits: u32) -> usize {
-        count(bits) * size_of::<AffinePoint>()
+        Self::count(bits) * size_of::<AffinePoint>()
+    }
+
+    pub(crate) fn table(&self) -> Table<'_> {
+        Table::new(&self.points, self.bits)
+    }
+}
+
+impl<'a> Table<'a> {
+    /// A table with digits of so many bits, from its points.
+    pub(crate) const fn new(points: &'a [AffinePoint], bits: u32) -> Self {
+        Self { bits, points }
+    }
+
+    /// The points in their order.
+    pub(crate) const fn points(self) -> &'a [AffinePoint] {
+        self.points
     }
 
     /// The point times each half. The halves are used up.
-    pub(crate) fn times(&self, halves: &mut [[Half; 2]]) -> Vec<Sums> {
+    pub(crate) fn times(self, halves: &mut [[Half; 2]]) -> Vec<Sums> {
         let (first, rest) = self.points.split_at(longest(self.bits).min(self.points.len()));
         let start = |half: &mut Half| ProjectivePoint::from(fetch(half.digit(self.bits), first));
         let mut sums: Vec<Sums> =
             halves.iter_mut().map(|halves| halves.each_mut().map(start)).collect();
-        self.add_rows(rest, halves, &mut sums);
+        Self::new(rest, self.bits).add(halves, &mut sums);
         sums
     }
 
     /// Adds the point times each half to the sum at the same place. The halves are used up.
-    pub(crate) fn add(&self, halves: &mut [[Half; 2]], sums: &mut [Sums]) {
-        self.add_rows(&self.points, halves, sums);
-    }
-
+    ///
     /// Row after row and not sum after sum, so that a row stays near the processor meanwhile;
     /// and the points of some sums are fetched before they are added, since fetching can
     /// overlap and the steps of an addition cannot.
-    fn add_rows(&self, rows: &[AffinePoint], halves: &mut [[Half; 2]], sums: &mut [Sums]) {
+    pub(crate) fn add(self, halves: &mut [[Half; 2]], sums: &mut [Sums]) {
         let (halves, sums) = (halves.as_flattened_mut(), sums.as_flattened_mut());
         let mut fetched = Vec::with_capacity(FETCHED);
-        for row in rows.chunks(longest(self.bits)) {
+        for row in self.rows() {
             for (halves, sums) in halves.chunks_mut(FETCHED).zip(sums.chunks_mut(FETCHED)) {
                 fetched.clear();
                 fetched.extend(halves.iter_mut().map(|half| fetch(half.digit(self.bits), row)));
@@ -80,27 +106,25 @@ impl Multiples {
         }
     }
 
-    /// As [`Multiples::add`] does it, for one scalar; shows what is added to which sum.
+    fn rows(self) -> impl Iterator<Item = &'a [AffinePoint]> {
+        self.points.chunks(longest(self.bits))
+    }
+
+    /// As [`Table::add`] does it, for one scalar; shows what is added to which sum.
     #[cfg(test)]
     pub(crate) fn walk(
-        &self,
+        self,
         halves: &mut [Half; 2],
         sums: &mut Sums,
         show: &mut impl FnMut(&ProjectivePoint, &ProjectivePoint),
     ) {
-        for row in self.points.chunks(longest(self.bits)) {
+        for row in self.rows() {
             for (half, sum) in halves.iter_mut().zip(sums.iter_mut()) {
                 let point = fetch(half.digit(self.bits), row);
                 show(sum, &ProjectivePoint::from(point));
                 *sum += &point;
             }
         }
-    }
-
-    /// What this one takes, in bytes.
-    #[cfg(test)]
-    pub(crate) fn size(&self) -> usize {
-        size_of_val(self.points.as_slice())
     }
 }
 
@@ -125,12 +149,6 @@ const fn longest(bits: u32) -> usize {
 const fn length(place: usize, bits: u32) -> usize {
     let left = halves::BITS - bits * place as u32;
     if left < bits - 1 { 1 << left } else { longest(bits) }
-}
-
-/// Points in the table.
-const fn count(bits: u32) -> usize {
-    let last = places(bits) - 1;
-    last * longest(bits) + length(last, bits)
 }
 
 /// The first point of each row.
@@ -166,10 +184,10 @@ mod tests {
         let base = ProjectivePoint::GENERATOR * secret;
         for bits in [2, 3, 4, 5, 6, 7, 8, 9, 10] {
             let table = Multiples::new(&base.to_affine(), bits);
-            assert_eq!(table.size(), Multiples::bytes(bits), "{bits}");
+            assert_eq!(table.points.len(), Multiples::count(bits), "{bits}");
             assert_eq!(table.points.capacity(), table.points.len(), "{bits}");
             let mut worth = Scalar::ONE;
-            for row in table.points.chunks(longest(bits)) {
+            for row in table.table().rows() {
                 let mut expected = ProjectivePoint::IDENTITY;
                 let first = base * worth;
                 for point in row {

@@ -116,8 +116,8 @@ fn sums_that_meet_themselves_or_their_opposite_on_the_way_are_right() {
         for (u1, u2) in &chosen {
             let mut sums = [ProjectivePoint::IDENTITY; 2];
             let mut count = |sum: &ProjectivePoint, added: &ProjectivePoint| met.count(sum, added);
-            GENERATOR.walk(&mut split(u1), &mut sums, &mut count);
-            rig.kept.walk(&mut split(u2), &mut sums, &mut count);
+            GENERATOR.table().walk(&mut split(u1), &mut sums, &mut count);
+            rig.kept.table().walk(&mut split(u2), &mut sums, &mut count);
             let [first, second] = sums;
             met.count(&first, &second.endomorphism());
             let sum = first + second.endomorphism();
@@ -151,5 +151,5 @@ fn what_is_no_signature_does_not_disturb_its_neighbours() {
     let asked: Vec<([u8; 32], &[u8])> = lengths.map(|sig| (digest, sig)).to_vec();
     use crate::SignatureFault::{Length, Wrong};
     let expected = [Ok(()), Err(Length(0)), Err(Length(63)), Err(Wrong), Ok(()), Err(Length(65))];
-    assert_eq!(check(&asked, &rig.kept), expected);
+    assert_eq!(check(&asked, rig.kept.table()), expected);
 }

@@ -201,7 +201,7 @@ impl Rig {
 fn by_table(cases: &[Case], table: &Multiples) -> Vec<bool> {
     let asked: Vec<([u8; 32], &[u8])> =
         cases.iter().map(|(digest, sig)| (*digest, sig.as_slice())).collect();
-    check(&asked, table).into_iter().map(|holds| holds.is_ok()).collect()
+    check(&asked, table.table()).into_iter().map(|holds| holds.is_ok()).collect()
 }
 
 impl std::fmt::Debug for Rig {
