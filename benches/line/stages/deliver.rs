@@ -1,5 +1,7 @@
 //! A filled store to acked delivery: `deliver`'s routes, a socket, and our own client, all
-//! in this process. What the client costs is part of the figure.
+//! in this process. What the client costs is part of the figure. Of several consumers each
+//! reads the whole log, all at the same time; what is counted is events, one for each of
+//! them.
 
 use super::{folder, runtime};
 use crate::args::Plan;
@@ -7,7 +9,7 @@ use crate::labels::Labeler;
 use crate::rounds::{Candidate, Round, Timer, take_turns};
 use crate::table;
 use axum::serve::ListenerExt as _;
-use client::Client;
+use client::{Client, Query};
 use deliver::{Deliver, Settings};
 use label::Millis;
 use std::path::Path;
@@ -22,19 +24,31 @@ use tokio_util::sync::CancellationToken;
 /// As `labeltap run` has them.
 const SETTINGS: Settings = Settings::usual(|| label::Millis(0));
 
-/// Acks in one message.
-const GROUPS: [usize; 2] = [100, 1];
+/// Consumers, and acks in one message of each.
+const CROWDS: [Crowd; 3] = [
+    Crowd { consumers: 1, group: 100 },
+    Crowd { consumers: 1, group: 1 },
+    Crowd { consumers: 5, group: 100 },
+];
+
+#[derive(Clone, Copy)]
+struct Crowd {
+    consumers: u64,
+    group: usize,
+}
 
 pub(crate) fn run(plan: &Plan) {
     let (runtime, folder) = (runtime(), folder());
     let count = plan.labels(50_000);
     let filled = folder.path().join("filled.db");
     runtime.block_on(fill(&filled, count));
-    let turn = |group| turn(&runtime, &filled, count, group);
-    let candidates =
-        GROUPS.map(|group| Candidate::new(format!("acks of {group}"), move || turn(group)));
+    let turn = |crowd| turn(&runtime, &filled, count, crowd);
+    let candidates = CROWDS.map(|crowd| {
+        let name = format!("consumers: {}, acks of {}", crowd.consumers, crowd.group);
+        Candidate::new(name, move || turn(crowd))
+    });
     let measured = take_turns(plan.rounds, candidates.into_iter().collect());
-    table::head();
+    table::head_of("events/s", "CPU µs an event");
     measured.iter().for_each(table::rates);
 }
 
@@ -49,7 +63,7 @@ async fn fill(path: &Path, count: u64) {
 }
 
 /// Delivers a fresh copy of the filled store.
-fn turn(runtime: &Runtime, filled: &Path, count: u64, group: usize) -> Round {
+fn turn(runtime: &Runtime, filled: &Path, count: u64, crowd: Crowd) -> Round {
     let folder = folder();
     let path = folder.path().join("copy.db");
     std::fs::copy(filled, &path).unwrap();
@@ -65,20 +79,35 @@ fn turn(runtime: &Runtime, filled: &Path, count: u64, group: usize) -> Round {
         let serving = axum::serve(listener, deliver.routes());
         let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { serving.await.unwrap() });
-        let mut client = super::e2e::client(&url);
+        let names: Vec<String> = (0..crowd.consumers).map(|n| format!("reader {n}")).collect();
+        let clients: Vec<Client> = names.iter().map(|name| reader(&url, name)).collect();
 
         let timer = Timer::start();
-        read(&mut client, count, group).await;
-        while deliver.unacked() > 0 {
+        let mut readers = JoinSet::new();
+        for mut client in clients {
+            readers.spawn(async move {
+                read(&mut client, count, crowd.group).await;
+                client
+            });
+        }
+        let clients = readers.join_all().await;
+        while names.iter().any(|name| deliver.consumer(name).unwrap().lag > 0) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let round = timer.stop(count);
-        drop(client);
+        let round = timer.stop(count * crowd.consumers);
+        drop(clients);
         stop.cancel();
         tasks.join_all().await;
         store.close().await;
         round
     })
+}
+
+/// A client of this consumer, not yet connected.
+fn reader(url: &str, name: &str) -> Client {
+    let query = Query::default().consumer(name).into();
+    let url = url.parse().unwrap();
+    Client::new(client::Settings { url, password: None, query }).unwrap()
 }
 
 /// Reads so many events and acks them, `group` at a time.
