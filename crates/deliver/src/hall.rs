@@ -11,6 +11,7 @@ use crate::hook::Poster;
 use crate::names::{Held, Names};
 use crate::patience::patiently;
 use crate::query::Wish;
+use crate::rack::Rack;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::socket::Peer;
 use axum::extract::ws::WebSocket;
@@ -93,6 +94,7 @@ pub(crate) struct Hall {
     limits: Limits,
     names: Arc<Names>,
     share: Share,
+    rack: Rack,
     poster: Result<Poster, String>,
     inboxes: HashMap<String, mpsc::Sender<Word>>,
     consumers: JoinSet<Result<Ended, DeliverError>>,
@@ -114,6 +116,7 @@ impl Hall {
             limits,
             names,
             share: Share::default(),
+            rack: Rack::default(),
             poster,
             inboxes: HashMap::new(),
             consumers: JoinSet::new(),
@@ -183,6 +186,7 @@ impl Hall {
             consumer: self.inbox(&wish.consumer),
             takes: wish.takes,
             raw: wish.raw,
+            rack: self.rack.clone(),
             limits: self.limits,
             place,
         };
@@ -201,6 +205,7 @@ impl Hall {
             settings: self.settings.clone(),
             limits: self.limits,
             share: self.share.clone(),
+            rack: self.rack.clone(),
             poster: self.poster.clone(),
             standing,
             inbox,

@@ -10,7 +10,8 @@
 //! Each named consumer is a position in the log and the acks ahead of it. A `desk`
 //! decides what goes to whom and when; a `consumer` carries that out; a `socket`
 //! speaks with one peer, a `hook` posts to one receiver; the `hall` lets peers in and hears
-//! everybody's end. Consumers share nothing but the store, so none can slow another.
+//! everybody's end. Consumers share the store, and on a `rack` what they read of it lately; none
+//! waits for another.
 //!
 //! [`Deliver::routes`] has no authentication of its own: the `api` crate puts it in front.
 
@@ -26,7 +27,9 @@ mod names;
 mod packer;
 mod patience;
 mod query;
+mod rack;
 mod settings;
+mod sheet;
 mod shelf;
 mod socket;
 mod standing;

@@ -3,9 +3,11 @@
 //! handing over are the consumer's business.
 
 use crate::desk::{Conn, Desk, Sending};
+use crate::sheet::Sheet;
 use crate::shelf::Shelf;
-use label::{Event, EventId};
+use label::EventId;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Bodies handed to one connection and not yet written, in bytes; one more may come on top.
 /// Some two hundred usual events, or a few of the largest: so many peers that do not read
@@ -13,9 +15,10 @@ use std::collections::{BTreeSet, HashMap};
 const UNWRITTEN: usize = 128 * 1024;
 
 /// An event on its way to a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Parcel {
-    pub(crate) event: Event,
+    pub(crate) sheet: Arc<Sheet>,
     /// The how-manieth delivery it is.
     pub(crate) attempt: u32,
     /// How often the consumer had begun anew when this was sent.
@@ -40,8 +43,8 @@ pub(crate) struct Packer {
 
 impl Packer {
     /// Keeps the bodies of a page.
-    pub(crate) fn keep(&mut self, events: impl IntoIterator<Item = Event>) {
-        self.shelf.put(events);
+    pub(crate) fn keep(&mut self, sheets: impl IntoIterator<Item = Arc<Sheet>>) {
+        self.shelf.put(sheets);
     }
 
     /// At most so many bytes of bodies from now on.
@@ -70,21 +73,27 @@ impl Packer {
         while let Some(sending) = desk.next() {
             again += u64::from(sending.again);
             match self.shelf.take(sending.id) {
-                Some(event) => self.put(desk, &mut parcels, &sending, event),
+                Some(sheet) => self.put(desk, &mut parcels, &sending, sheet),
                 None => self.bodiless.push(sending),
             }
         }
         (parcels, again)
     }
 
-    fn put(&mut self, desk: &mut Desk, parcels: &mut Parcels, sending: &Sending, event: Event) {
+    fn put(
+        &mut self,
+        desk: &mut Desk,
+        parcels: &mut Parcels,
+        sending: &Sending,
+        sheet: Arc<Sheet>,
+    ) {
         let unwritten = self.unwritten.entry(sending.conn).or_default();
-        *unwritten += event.weight();
+        *unwritten += sheet.weight();
         if *unwritten >= UNWRITTEN {
             desk.set_full(sending.conn, true);
         }
         desk.handed(sending.conn, sending.id);
-        let parcel = Parcel { event, attempt: sending.attempt, life: self.life };
+        let parcel = Parcel { sheet, attempt: sending.attempt, life: self.life };
         parcels.entry(sending.conn).or_default().push(parcel);
     }
 
@@ -118,18 +127,18 @@ impl Packer {
         asked
     }
 
-    /// Packs what was fetched. `events`: those of the asked that are still in the log, in
+    /// Packs what was fetched. `sheets`: those of the asked that are still in the log, in
     /// order, but when they are large only the first of them. The rest is asked for again.
     pub(crate) fn fetched(
         &mut self,
         desk: &mut Desk,
         asked: Vec<Sending>,
-        events: Vec<Event>,
+        sheets: Vec<Arc<Sheet>>,
     ) -> Parcels {
         // Nothing answered means that nothing is left to be asked for again.
-        let decided = events.last().map_or(i64::MAX, |event| event.id().get());
-        let bodies: HashMap<i64, Event> =
-            events.into_iter().map(|event| (event.id().get(), event)).collect();
+        let decided = sheets.last().map_or(i64::MAX, |sheet| sheet.id());
+        let bodies: HashMap<i64, Arc<Sheet>> =
+            sheets.into_iter().map(|sheet| (sheet.id(), sheet)).collect();
         let mut parcels = Parcels::new();
         let mut again = Vec::new();
         for sending in asked {
@@ -139,8 +148,8 @@ impl Packer {
             match bodies.get(&id) {
                 // Fetched for nothing: meanwhile there was enough for this one.
                 Some(_) if desk.awaits(conn, id) && !self.has_room(conn) => again.push(sending),
-                Some(event) if desk.awaits(conn, id) => {
-                    self.put(desk, &mut parcels, &sending, event.clone());
+                Some(sheet) if desk.awaits(conn, id) => {
+                    self.put(desk, &mut parcels, &sending, Arc::clone(sheet));
                 }
                 None if id > decided && desk.awaits(conn, id) => again.push(sending),
                 _ => desk.withdrawn(conn, id),

@@ -10,6 +10,7 @@ use crate::desk::Conn;
 use crate::hall::Place;
 use crate::message;
 use crate::packer::Parcel;
+use crate::rack::Rack;
 use crate::settings::Limits;
 use crate::taste::Taste;
 use axum::extract::ws::{Message, WebSocket};
@@ -41,6 +42,8 @@ pub(crate) struct Peer {
     /// What it takes, if anything.
     pub(crate) takes: Option<Taste>,
     pub(crate) raw: bool,
+    /// Where texts are made.
+    pub(crate) rack: Rack,
     pub(crate) limits: Limits,
     /// Held until the connection is gone.
     pub(crate) place: Place,
@@ -125,8 +128,8 @@ impl Peer {
 
     async fn feed(&self, sink: &mut Sink, parcels: &[Parcel]) -> Result<(), axum::Error> {
         for parcel in parcels.iter().filter(|parcel| parcel.life == self.place.life()) {
-            let text = wire::event_json(&parcel.event, self.raw);
-            sink.feed(Message::Text(text.into())).await?;
+            let text = self.rack.text(&parcel.sheet, self.raw);
+            sink.feed(Message::Text(text)).await?;
         }
         sink.flush().await
     }

@@ -136,7 +136,8 @@ impl Consumer {
         let conn = Conn(u64::MAX - self.hook.last);
         let (queue, parcels) = mpsc::channel(self.limits.unwritten.max(MOST));
         let (say, words) = mpsc::channel(WORDS);
-        let task = tokio::spawn(hook::run(conn, poster, hook, parcels, say)).abort_handle();
+        let task = tokio::spawn(hook::run(conn, poster, hook, self.rack.clone(), parcels, say))
+            .abort_handle();
         let health = Health::new(self.hook.seed);
         self.hook.open = Some(Open { conn, health, queue, words, task, failing: BTreeSet::new() });
         let Some(given) = self.filters.open(conn, Taste::labels(Filter::default())) else { return };

@@ -7,8 +7,10 @@ use super::{AskError, Change, Consumer, Trouble};
 use crate::desk::{Moment, Sending};
 use crate::packer;
 use crate::patience::patiently;
-use label::{Event, EventId, Millis};
+use crate::sheet::Sheet;
+use label::{EventId, Millis};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use store::{DeadRow, Store, StoreError};
 use tokio::sync::oneshot;
 
@@ -44,7 +46,7 @@ pub(super) enum Done {
     /// A part of the log.
     Found(Box<Found>),
     /// Bodies that were no longer on the shelf.
-    Bodies { asked: Vec<Sending>, events: Vec<Event> },
+    Bodies { asked: Vec<Sending>, sheets: Vec<Arc<Sheet>> },
     /// Position and acks are kept.
     Saved,
     /// That somebody asked for a type is kept.
@@ -69,9 +71,9 @@ impl Consumer {
     pub(super) fn finish(&mut self, done: Done) {
         match done {
             Done::Found(found) => self.found(*found),
-            Done::Bodies { asked, events } => {
+            Done::Bodies { asked, sheets } => {
                 self.busy.fetching = false;
-                let parcels = self.packer.fetched(&mut self.desk, asked, events);
+                let parcels = self.packer.fetched(&mut self.desk, asked, sheets);
                 self.hand_over(parcels);
             }
             Done::Saved => {
@@ -107,10 +109,11 @@ impl Consumer {
             return;
         }
         self.busy.fetching = true;
-        let (store, ids) = (self.store.clone(), packer::ids(&asked));
+        let (store, rack, ids) = (self.store.clone(), self.rack.clone(), packer::ids(&asked));
         self.jobs.spawn(async move {
             let events = patiently(|| store.some(ids.clone())).await?;
-            Ok(Done::Bodies { asked, events })
+            let sheets = events.into_iter().map(|event| rack.share(event)).collect();
+            Ok(Done::Bodies { asked, sheets })
         });
     }
 

@@ -22,6 +22,7 @@ use crate::desk::{Chair, Conn, Desk, Moment, Rules};
 use crate::hook::Poster;
 use crate::packer::{Packer, Parcel, Parcels};
 use crate::patience::patiently;
+use crate::rack::Rack;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::standing::{Numbers, Standing};
 use crate::taste::Taste;
@@ -60,6 +61,8 @@ pub(crate) struct Begin {
     pub(crate) limits: Limits,
     /// Of memory, with the other consumers.
     pub(crate) share: Share,
+    /// What they read, too.
+    pub(crate) rack: Rack,
     /// Who posts; or why nobody does.
     pub(crate) poster: Result<Poster, String>,
     pub(crate) standing: Arc<Standing>,
@@ -81,6 +84,7 @@ struct Consumer {
     limits: Limits,
     standing: Arc<Standing>,
     awake: Awake,
+    rack: Rack,
     desk: Desk,
     packer: Packer,
     filter: Arc<Filter>,
@@ -141,7 +145,7 @@ impl From<StoreError> for Trouble {
 }
 
 async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreError> {
-    let Begin { store, settings, limits, share, poster, standing, inbox } = begin;
+    let Begin { store, settings, limits, share, rack, poster, standing, inbox } = begin;
     let name = standing.name.clone();
     let row = patiently(|| store.consumer(name.clone())).await?;
     let dead = patiently(|| jobs::dead_after(&store, &name, row.position)).await?;
@@ -161,6 +165,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         head: store.head(),
         store,
         awake: Awake::new(share),
+        rack,
         packer: Packer::default(),
         filter: Arc::default(),
         labelers: types.split(',').any(|name| name == LABELER),

@@ -5,12 +5,19 @@ use super::jobs::Done;
 use super::sieve::Sieve;
 use crate::desk::Wanted;
 use crate::patience::patiently;
+use crate::sheet::Sheet;
 use label::{EventId, MAX_NUMBER};
+use std::sync::Arc;
 use store::{Head, Scan, Scanned, Store, StoreError};
 
 /// A part of the log, looked through.
 pub(super) struct Found {
-    scanned: Scanned<Sieve>,
+    sieve: Sieve,
+    /// What was taken.
+    sheets: Vec<Arc<Sheet>>,
+    /// Everything up to here was looked at, and so many labels of it.
+    read: EventId,
+    looked: u64,
     /// Where the log ended when we asked.
     head: Head,
     /// It was read from the end of what was known, so what was looked at is new.
@@ -30,11 +37,13 @@ impl Consumer {
         let lanes = self.lanes.clone();
         let sieve = Sieve::new(self.filter.clone(), self.filters.present(), wanted, lanes);
         let scan = Scan { rejected: sieve.sees_rejected(), ..scan };
-        let store = self.store.clone();
+        let (store, rack) = (self.store.clone(), self.rack.clone());
         self.jobs.spawn(async move {
             let look = Sieve::look;
             let scanned = patiently(|| store.scan(scan, sieve.clone(), look)).await?;
-            Ok(Done::Found(Box::new(Found { scanned, head, is_new })))
+            let Scanned { state: sieve, events, read, looked } = scanned;
+            let sheets = events.into_iter().map(|event| rack.share(event)).collect();
+            Ok(Done::Found(Box::new(Found { sieve, sheets, read, looked, head, is_new })))
         });
     }
 
@@ -57,18 +66,17 @@ impl Consumer {
 
     pub(super) fn found(&mut self, found: Found) {
         self.busy.reading = false;
-        let Found { scanned, head, is_new } = found;
-        let Scanned { state, events, read, looked } = scanned;
+        let Found { sieve, sheets, read, looked, head, is_new } = found;
         // Not where it ended when we asked: that it has grown since may have been heard
         // already, and nobody would tell us again.
         let all = read >= self.head.borrow().last;
-        let page = state.page(read.get(), all);
+        let page = sieve.page(read.get(), all);
         if page.generation != self.desk.generation() {
             return;
         }
         let kept = self.desk.page(&page);
-        let of_use = |event: &label::Event| kept.binary_search(&event.id().get()).is_ok();
-        self.packer.keep(events.into_iter().filter(of_use));
+        let of_use = |sheet: &Arc<Sheet>| kept.binary_search(&sheet.id()).is_ok();
+        self.packer.keep(sheets.into_iter().filter(of_use));
         if all {
             self.at_end = Some(page.generation);
         }

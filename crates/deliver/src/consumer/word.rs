@@ -29,8 +29,8 @@ pub(crate) enum Word {
 impl Word {
     /// These were written.
     pub(crate) fn wrote(conn: Conn, parcels: &[Parcel]) -> Self {
-        let ids = parcels.iter().map(|parcel| parcel.event.id().get()).collect();
-        let bytes = parcels.iter().map(|parcel| parcel.event.weight()).sum();
+        let ids = parcels.iter().map(|parcel| parcel.sheet.id()).collect();
+        let bytes = parcels.iter().map(|parcel| parcel.sheet.weight()).sum();
         Self::Wrote { conn, ids, bytes }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::failure::Failure;
 use super::sign::signature;
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
@@ -134,7 +135,7 @@ impl Poster {
         hook: &Hook,
         id: i64,
         attempt: u32,
-        body: String,
+        body: Bytes,
     ) -> Result<(), Failure> {
         let url = if hook.password.is_some() { bare(&hook.url) } else { hook.url.clone() };
         let mut request = self
@@ -147,7 +148,7 @@ impl Poster {
             request = request.basic_auth(USER, Some(password));
         }
         if let Some(secret) = &hook.secret {
-            request = request.header("labeltap-signature", signature(secret, body.as_bytes()));
+            request = request.header("labeltap-signature", signature(secret, &body));
         }
         let answered = request.body(body).send().await;
         let answer = answered.map_err(|error| Failure::unanswered(&error, self.limits.request))?;

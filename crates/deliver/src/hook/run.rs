@@ -5,6 +5,8 @@ use super::{Hook, Poster};
 use crate::consumer::Word;
 use crate::desk::Conn;
 use crate::packer::Parcel;
+use crate::rack::Rack;
+use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -15,6 +17,7 @@ pub(crate) async fn run(
     conn: Conn,
     poster: Poster,
     hook: Hook,
+    rack: Rack,
     mut parcels: mpsc::Receiver<Vec<Parcel>>,
     words: mpsc::Sender<Word>,
 ) {
@@ -30,7 +33,8 @@ pub(crate) async fn run(
                     if words.send(begun).await.is_err() {
                         return;
                     }
-                    requests.spawn(post(conn, poster.clone(), Arc::clone(&hook), one));
+                    let body = rack.text(&one.sheet, false).into();
+                    requests.spawn(post(conn, poster.clone(), Arc::clone(&hook), one, body));
                 }
             }
             Some(ended) = requests.join_next() => {
@@ -44,10 +48,10 @@ pub(crate) async fn run(
     }
 }
 
-async fn post(conn: Conn, poster: Poster, hook: Arc<Hook>, parcel: Parcel) -> Word {
-    let Parcel { event, attempt, .. } = parcel;
-    let id = event.id().get();
-    match poster.post(&hook, id, attempt, wire::event_json(&event, false)).await {
+async fn post(conn: Conn, poster: Poster, hook: Arc<Hook>, parcel: Parcel, body: Bytes) -> Word {
+    let Parcel { sheet, attempt, .. } = parcel;
+    let id = sheet.id();
+    match poster.post(&hook, id, attempt, body).await {
         Ok(()) => Word::Acks { conn, ids: vec![id] },
         Err(failure) => Word::Failed { conn, id, failure },
     }

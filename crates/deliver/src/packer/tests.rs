@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::desk::{Chair, Moment, Page, Rules, Seen, Takers};
-use label::{Did, Epoch, Label, LabelEvent, Millis, Parts, Seq, Verdict};
+use label::{Did, Epoch, Event, Label, LabelEvent, Millis, Parts, Seq, Verdict};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -44,6 +44,10 @@ pub(crate) fn body(id: i64) -> Event {
     })
 }
 
+pub(crate) fn sheet(id: i64) -> Arc<Sheet> {
+    Arc::new(Sheet::new(body(id)))
+}
+
 /// These events were read, each with its lane.
 fn page(desk: &mut Desk, events: &[(i64, u64)], end: i64) -> Vec<i64> {
     let takers = Takers::one(0);
@@ -54,7 +58,7 @@ fn page(desk: &mut Desk, events: &[(i64, u64)], end: i64) -> Vec<i64> {
 }
 
 fn parcel(id: i64) -> Parcel {
-    Parcel { event: body(id), attempt: 1, life: 0 }
+    Parcel { sheet: sheet(id), attempt: 1, life: 0 }
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn what_had_no_body_when_the_desk_began_anew_takes_no_room() {
         packer.clear(&mut desk);
     }
     page(&mut desk, &[(1, 1), (2, 2)], 2);
-    packer.keep([body(1), body(2)]);
+    packer.keep([sheet(1), sheet(2)]);
     let anew = |id| Parcel { life: 3, ..parcel(id) };
     assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [anew(1), anew(2)]);
 }
@@ -80,7 +84,7 @@ fn two_closes_during_one_slow_fetch_lose_nothing() {
     let mut packer = Packer::default();
     desk.opened(Conn(1), CHAIR);
     page(&mut desk, &[(1, 1), (2, 2)], 2);
-    packer.keep([body(1)]);
+    packer.keep([sheet(1)]);
     // 2 has no body on the shelf. While it is fetched, all go over to others, twice.
     assert_eq!(packer.pack(&mut desk).0[&Conn(1)], [parcel(1)]);
     let slow = packer.missing(4);
@@ -90,9 +94,9 @@ fn two_closes_during_one_slow_fetch_lose_nothing() {
         desk.opened(Conn(next), CHAIR);
         assert!(packer.pack(&mut desk).0.is_empty());
     }
-    assert!(packer.fetched(&mut desk, slow, vec![body(2)]).is_empty());
+    assert!(packer.fetched(&mut desk, slow, vec![sheet(2)]).is_empty());
     let asked = packer.missing(4);
-    let parcels = packer.fetched(&mut desk, asked, vec![body(1), body(2)]);
+    let parcels = packer.fetched(&mut desk, asked, vec![sheet(1), sheet(2)]);
     assert_eq!(parcels.get(&Conn(3)), Some(&vec![parcel(1), parcel(2)]));
     assert_eq!((desk.owed(), desk.position()), (2, 0), "nobody has acked");
 }
@@ -233,14 +237,14 @@ impl Model {
         let end = if all { self.last.min(wanted.until) } else { events.last().unwrap().0 };
         let kept = page(&mut self.desk, &events, end);
         // Every third is let go by the shelf at once.
-        self.packer.keep(kept.into_iter().filter(|id| id % 3 != 0).map(body));
+        self.packer.keep(kept.into_iter().filter(|id| id % 3 != 0).map(sheet));
     }
 
     fn hand_over(&mut self, parcels: Parcels) {
         for (conn, parcel) in parcels {
             let (queue, _) = self.open.get_mut(&conn).expect("handed to one that is gone");
-            for Parcel { event, .. } in parcel {
-                let id = event.id().get();
+            for Parcel { sheet, .. } in parcel {
+                let id = sheet.id();
                 assert!(!queue.contains(&id), "{id} was handed over twice");
                 queue.push_back(id);
             }
@@ -252,7 +256,7 @@ impl Model {
         let Some(asked) = self.fetch.take() else { return };
         let wanted: BTreeSet<i64> = asked.iter().map(|sending| sending.id).collect();
         let there = wanted.into_iter().filter(|id| self.log.contains_key(id));
-        let events = there.take(most).map(body).collect();
+        let events = there.take(most).map(sheet).collect();
         let parcels = self.packer.fetched(&mut self.desk, asked, events);
         self.hand_over(parcels);
     }
@@ -326,11 +330,11 @@ fn whoever_does_not_read_is_handed_little() {
     desk.opened(Conn(1), Chair { window: 100, ..CHAIR });
     let events: Vec<(i64, u64)> = (1..=10).map(|id| (id, id as u64)).collect();
     page(&mut desk, &events, 10);
-    packer.keep((1..=10).map(large));
+    packer.keep((1..=10).map(large).map(Sheet::new).map(Arc::new));
     let (parcels, _) = packer.pack(&mut desk);
     assert_eq!(parcels[&Conn(1)].len(), 3, "two of 60 kB, and one on top");
     assert!(packer.pack(&mut desk).0.is_empty(), "it has no room");
-    let bytes = parcels[&Conn(1)].iter().map(|parcel| parcel.event.weight()).sum();
+    let bytes = parcels[&Conn(1)].iter().map(|parcel| parcel.sheet.weight()).sum();
     packer.wrote(&mut desk, Conn(1), bytes);
     desk.wrote(Duration::ZERO, Conn(1), &[1, 2, 3]);
     assert_eq!(packer.pack(&mut desk).0[&Conn(1)].len(), 3);

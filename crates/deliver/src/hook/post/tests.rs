@@ -27,7 +27,7 @@ fn impatient() -> Poster {
 }
 
 async fn fails(poster: &Poster, hook: &Hook) -> Failure {
-    let posted = timeout(LIMIT, poster.post(hook, 1, 1, "{}".to_owned())).await;
+    let posted = timeout(LIMIT, poster.post(hook, 1, 1, "{}".into())).await;
     posted.expect("in time").unwrap_err()
 }
 
@@ -40,7 +40,7 @@ async fn a_request_is_exactly_what_the_contract_says() {
         secret: Some("hush".to_owned()),
     };
     let body = "{\"id\":12347,\"type\":\"label\",\"label\":{\"val\":\"\u{fc}\"}}";
-    poster().post(&hook, 12347, 3, body.to_owned()).await.unwrap();
+    poster().post(&hook, 12347, 3, Bytes::from(body)).await.unwrap();
     let posts = receiver.posts();
     let post = posts.first().unwrap();
     assert_eq!((post.method.as_str(), post.target.as_str()), ("POST", "/hook?to=us"));
@@ -72,7 +72,7 @@ async fn a_request_is_exactly_what_the_contract_says() {
 #[tokio::test]
 async fn without_password_and_secret_there_is_neither() {
     let receiver = Receiver::start().await;
-    poster().post(&hook(&receiver.url()), 1, 1, "{}".to_owned()).await.unwrap();
+    poster().post(&hook(&receiver.url()), 1, 1, "{}".into()).await.unwrap();
     let names = |name: &str| ["authorization", "labeltap-signature", "cookie"].contains(&name);
     assert!(!receiver.posts()[0].headers.iter().any(|(name, _)| names(name)));
 }
@@ -83,9 +83,9 @@ async fn a_user_in_the_url_is_sent_unless_there_is_a_password() {
     let url = receiver.url().replace("http://", "http://us%20er:p%C3%A4ss@");
     let mut hook = hook(&url);
     let poster = poster();
-    poster.post(&hook, 1, 1, "{}".to_owned()).await.unwrap();
+    poster.post(&hook, 1, 1, "{}".into()).await.unwrap();
     hook.password = Some("ours".to_owned());
-    poster.post(&hook, 1, 1, "{}".to_owned()).await.unwrap();
+    poster.post(&hook, 1, 1, "{}".into()).await.unwrap();
     for (post, user) in receiver.posts().iter().zip(["us er:p\u{e4}ss", "admin:ours"]) {
         let basic = format!("Basic {}", STANDARD.encode(user));
         assert_eq!(post.header("authorization"), Some(basic.as_str()));
@@ -99,7 +99,7 @@ async fn any_success_is_one_and_its_connection_is_used_again() {
     receiver.reply_next([Reply::status(204), Reply::status(299), Reply::Says(long)]);
     let (poster, hook) = (poster(), hook(&receiver.url()));
     for _ in 0..4 {
-        poster.clone().post(&hook, 1, 1, "{}".to_owned()).await.unwrap();
+        poster.clone().post(&hook, 1, 1, "{}".into()).await.unwrap();
     }
     assert_eq!((receiver.count(), receiver.connections()), (4, 1));
     receiver.reply(Reply::Says(Answer::new(500, "no")));
@@ -117,7 +117,7 @@ async fn as_many_as_are_allowed_at_once_need_few_connections() {
             posts.join_next().await.unwrap().unwrap().unwrap();
         }
         let (poster, hook) = (poster.clone(), hook.clone());
-        posts.spawn(async move { poster.post(&hook, id, 1, "{}".to_owned()).await });
+        posts.spawn(async move { poster.post(&hook, id, 1, "{}".into()).await });
     }
     posts.join_all().await.into_iter().for_each(|posted| posted.unwrap());
     let connections = receiver.connections();
@@ -186,7 +186,7 @@ async fn a_body_without_end_does_not_hold_us() {
     let (poster, hook) = (poster(), hook(&receiver.url()));
     let start = Instant::now();
     receiver.reply(Reply::NeverEnds(200));
-    poster.post(&hook, 1, 1, "{}".to_owned()).await.unwrap();
+    poster.post(&hook, 1, 1, "{}".into()).await.unwrap();
     receiver.reply(Reply::NeverEnds(500));
     assert_eq!(fails(&poster, &hook).await.error, "answered 500");
     // One that announces more than it sends.
@@ -194,7 +194,7 @@ async fn a_body_without_end_does_not_hold_us() {
     receiver.reply(Reply::Says(liar));
     let longer = Answer::new(200, "x".repeat(READ + 1));
     receiver.reply_next([Reply::Says(longer)]);
-    poster.post(&hook, 1, 1, "{}".to_owned()).await.unwrap();
+    poster.post(&hook, 1, 1, "{}".into()).await.unwrap();
     assert!(start.elapsed() < READ_FOR, "{:?}", start.elapsed());
 }
 
@@ -215,7 +215,7 @@ async fn a_body_that_trickles_is_waited_for_a_second() {
     let (poster, hook) = (poster(), hook(&url));
     let start = Instant::now();
     tokio::select! {
-        posted = poster.post(&hook, 1, 1, "{}".to_owned()) => posted.unwrap(),
+        posted = poster.post(&hook, 1, 1, "{}".into()) => posted.unwrap(),
         () = trickles => {}
     }
     assert!(start.elapsed() < READ_FOR * 3);
@@ -236,7 +236,7 @@ async fn connections_that_break_are_told_and_tried_no_second_time() {
     assert_eq!(fails(&poster, &hook).await.error, "connection refused");
     receiver.reply(Reply::status(200));
     receiver.resume().await;
-    poster.post(&hook, 1, 2, "{}".to_owned()).await.unwrap();
+    poster.post(&hook, 1, 2, "{}".into()).await.unwrap();
 }
 
 /// Asks a server that greets everybody with this.

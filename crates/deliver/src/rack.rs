@@ -1,0 +1,123 @@
+//! Sheets that were read lately, for whoever reads the same part of the log a little later.
+//!
+//! Consumers that follow the end of the log, or go through it side by side, so have one copy
+//! of each event between them, and its JSON is made once. Nobody has to find anything here:
+//! what is not here is made again.
+//!
+//! Nothing is sent because it is here. A consumer first reads in the log that there is such
+//! an event, and what it says; only then this is asked for a sheet that says the same. So
+//! what was purged, or moved to another frame, is not sent as it was before.
+
+use crate::sheet::{Sheet, Written};
+use axum::extract::ws::Utf8Bytes;
+use label::Event;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Of events and their texts together, in bytes: some eight thousand usual labels.
+const MOST: usize = 8 << 20;
+
+/// The rack of all consumers. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct Rack {
+    lately: Arc<Mutex<Lately>>,
+    encoded: metrics::Counter,
+}
+
+/// Bounded by weight; who came first goes first.
+#[derive(Debug)]
+struct Lately {
+    sheets: HashMap<i64, Held>,
+    /// The ids of these, in the order in which they came.
+    order: VecDeque<i64>,
+    /// Of all of them together.
+    weight: usize,
+    most: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    sheet: Arc<Sheet>,
+    /// With its texts, as far as they are counted.
+    weight: usize,
+}
+
+impl Default for Rack {
+    fn default() -> Self {
+        Self::of(MOST)
+    }
+}
+
+impl Rack {
+    /// At most so many bytes.
+    fn of(most: usize) -> Self {
+        let lately = Lately { sheets: HashMap::new(), order: VecDeque::new(), weight: 0, most };
+        let encoded = metrics::counter!("labeltap_events_encoded_total");
+        Self { lately: Arc::new(Mutex::new(lately)), encoded }
+    }
+
+    /// The sheet of an event that was just read: that of others, if theirs says the same.
+    pub(crate) fn share(&self, event: Event) -> Arc<Sheet> {
+        let mut lately = self.lock();
+        match lately.sheets.get(&event.id().get()) {
+            Some(held) if *held.sheet.event() == event => Arc::clone(&held.sheet),
+            _ => lately.put(event),
+        }
+    }
+
+    /// The text of a sheet, made now if nobody has needed it yet.
+    pub(crate) fn text(&self, sheet: &Arc<Sheet>, raw: bool) -> Utf8Bytes {
+        let Written { text, is_new } = sheet.text(raw);
+        if is_new {
+            self.encoded.increment(1);
+            self.lock().grew(sheet, text.len());
+        }
+        text
+    }
+
+    /// A panic while holding the lock cannot leave more behind than a wrong weight.
+    fn lock(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lately {
+    /// In the place of what was known under that id.
+    fn put(&mut self, event: Event) -> Arc<Sheet> {
+        let sheet = Arc::new(Sheet::new(event));
+        let weight = sheet.weight();
+        let held = Held { sheet: Arc::clone(&sheet), weight };
+        self.weight += weight;
+        match self.sheets.entry(sheet.id()) {
+            Entry::Occupied(mut known) => self.weight -= known.insert(held).weight,
+            Entry::Vacant(place) => {
+                place.insert(held);
+                self.order.push_back(sheet.id());
+            }
+        }
+        self.make_room();
+        sheet
+    }
+
+    /// A text was made; of a sheet that is not here any more it does not count.
+    fn grew(&mut self, sheet: &Arc<Sheet>, bytes: usize) {
+        let held = self.sheets.get_mut(&sheet.id());
+        if let Some(held) = held.filter(|held| Arc::ptr_eq(&held.sheet, sheet)) {
+            held.weight += bytes;
+            self.weight += bytes;
+            self.make_room();
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.weight > self.most
+            && let Some(first) = self.order.pop_front()
+        {
+            self.weight -= self.sheets.remove(&first).map_or(0, |gone| gone.weight);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
