@@ -1,62 +1,67 @@
 //! The JSON that clients get (contract section 4).
 
 use crate::hearsay::Hearsay;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use crate::pen::{Pen, letters};
 use label::{Event, LabelEvent, LabelerEvent, RejectedEvent};
-use serde::Serialize;
+use std::borrow::Cow;
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    id: i64,
-    r#type: &'static str,
-    label: Body<'a>,
-}
+/// What a label event has besides its texts and bytes, at most about.
+const FRAME: usize = 256;
 
 /// Field order as in the contract, which is also that of Tap's proposal, so that people
 /// who compare the two see the same line with more on it. What is not there is absent,
 /// never null; a label that holds has all but `cid`, `exp`, `reason` and `raw`.
-#[derive(Serialize)]
 struct Body<'a> {
     live: bool,
-    #[serde(rename = "labelerDID")]
     labeler: &'a str,
     seq: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uri: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     val: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cts: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     src: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     neg: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ver: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sig: Option<Base64>,
+    sig: Option<&'a [u8]>,
     verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw: Option<Base64>,
+    raw: Option<Cow<'a, [u8]>>,
 }
 
-/// Bytes as the data model writes them in JSON (atproto data model spec, "bytes").
-#[derive(Serialize)]
-struct Base64 {
-    #[serde(rename = "$bytes")]
-    text: String,
-}
+impl Body<'_> {
+    /// About how long it becomes.
+    fn length(&self) -> usize {
+        let texts = [self.uri, self.val, self.cts, self.src, self.cid, self.exp, self.reason];
+        let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+        let bytes = [self.sig, self.raw.as_deref()].into_iter().flatten();
+        let bytes: usize = bytes.map(|bytes| letters(bytes.len())).sum();
+        FRAME + self.labeler.len() + texts + bytes
+    }
 
-impl Base64 {
-    fn new(bytes: &[u8]) -> Self {
-        Self { text: STANDARD_NO_PAD.encode(bytes) }
+    /// The text of a frame.
+    fn write(&self, id: i64) -> String {
+        let mut pen = Pen::new(self.length());
+        pen.number("id", id);
+        pen.text("type", "label");
+        pen.open("label");
+        pen.truth("live", self.live);
+        pen.text("labelerDID", self.labeler);
+        pen.number("seq", self.seq);
+        pen.text("uri", self.uri);
+        pen.text("val", self.val);
+        pen.text("cts", self.cts);
+        pen.text("src", self.src);
+        pen.text("cid", self.cid);
+        pen.truth("neg", self.neg);
+        pen.text("exp", self.exp);
+        pen.number("ver", self.ver);
+        pen.bytes("sig", self.sig);
+        pen.text("verdict", self.verdict);
+        pen.text("reason", self.reason);
+        pen.bytes("raw", self.raw.as_deref());
+        pen.close();
+        pen.finish()
     }
 }
 
@@ -75,96 +80,70 @@ pub fn event_json(event: &Event, raw: bool) -> String {
 #[must_use]
 pub fn label_event(event: &LabelEvent, raw: bool) -> String {
     let label = &event.label;
-    write(&Envelope {
-        id: event.id.get(),
-        r#type: "label",
-        label: Body {
-            live: event.live,
-            labeler: event.labeler.as_str(),
-            seq: event.seq.get(),
-            uri: Some(&label.uri),
-            val: Some(&label.val),
-            cts: Some(&label.cts),
-            src: Some(label.src.as_str()),
-            cid: label.cid.as_deref(),
-            neg: Some(label.negates()),
-            exp: label.exp.as_deref(),
-            ver: Some(1),
-            sig: Some(Base64::new(&label.sig)),
-            verdict: event.verdict.as_str(),
-            reason: None,
-            raw: raw.then(|| Base64::new(&received(event))),
-        },
-    })
+    let body = Body {
+        live: event.live,
+        labeler: event.labeler.as_str(),
+        seq: event.seq.get(),
+        uri: Some(&label.uri),
+        val: Some(&label.val),
+        cts: Some(&label.cts),
+        src: Some(label.src.as_str()),
+        cid: label.cid.as_deref(),
+        neg: Some(label.negates()),
+        exp: label.exp.as_deref(),
+        ver: Some(1),
+        sig: Some(&label.sig),
+        verdict: event.verdict.as_str(),
+        reason: None,
+        raw: raw.then(|| received(event)),
+    };
+    body.write(event.id.get())
 }
 
 /// A label that does not hold: of its fields those that can be read.
 fn rejected_event(event: &RejectedEvent, raw: bool) -> String {
     let said = event.raw.as_deref().map(Hearsay::read).unwrap_or_default();
-    write(&Envelope {
-        id: event.id.get(),
-        r#type: "label",
-        label: Body {
-            live: event.live,
-            labeler: event.labeler.as_str(),
-            seq: event.seq.get(),
-            uri: said.uri,
-            val: said.val,
-            cts: said.cts,
-            src: said.src,
-            cid: said.cid,
-            neg: said.neg,
-            exp: said.exp,
-            ver: said.ver,
-            sig: said.sig.map(Base64::new),
-            verdict: event.verdict.as_str(),
-            reason: Some(&event.reason),
-            raw: event.raw.as_deref().filter(|_| raw).map(Base64::new),
-        },
-    })
-}
-
-#[derive(Serialize)]
-struct LabelerEnvelope<'a> {
-    id: i64,
-    r#type: &'static str,
-    labeler: LabelerBody<'a>,
-}
-
-#[derive(Serialize)]
-struct LabelerBody<'a> {
-    did: &'a str,
-    change: &'static str,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_url: Option<&'a str>,
-    cursor: i64,
-    epoch: u32,
+    let body = Body {
+        live: event.live,
+        labeler: event.labeler.as_str(),
+        seq: event.seq.get(),
+        uri: said.uri,
+        val: said.val,
+        cts: said.cts,
+        src: said.src,
+        cid: said.cid,
+        neg: said.neg,
+        exp: said.exp,
+        ver: said.ver,
+        sig: said.sig,
+        verdict: event.verdict.as_str(),
+        reason: Some(&event.reason),
+        raw: event.raw.as_deref().filter(|_| raw).map(Cow::Borrowed),
+    };
+    body.write(event.id.get())
 }
 
 /// Something that happened to a labeler.
 fn labeler_event(event: &LabelerEvent) -> String {
-    write(&LabelerEnvelope {
-        id: event.id.get(),
-        r#type: "labeler",
-        labeler: LabelerBody {
-            did: event.labeler.as_str(),
-            change: event.change.as_str(),
-            state: &event.state,
-            service_url: event.service_url.as_deref(),
-            cursor: event.cursor.get(),
-            epoch: event.epoch.0,
-        },
-    })
+    let mut pen = Pen::new(FRAME);
+    pen.number("id", event.id.get());
+    pen.text("type", "labeler");
+    pen.open("labeler");
+    pen.text("did", event.labeler.as_str());
+    pen.text("change", event.change.as_str());
+    pen.text("state", event.state.as_str());
+    pen.text("service_url", event.service_url.as_deref());
+    pen.number("cursor", event.cursor.get());
+    pen.number("epoch", i64::from(event.epoch.0));
+    pen.close();
+    pen.finish()
 }
 
-fn write(envelope: &impl Serialize) -> String {
-    // Strings, integers and booleans only: there is nothing in it that could fail.
-    serde_json::to_string(envelope).unwrap_or_default()
-}
-
-fn received(event: &LabelEvent) -> Vec<u8> {
-    event.raw.clone().unwrap_or_else(|| crate::label_cbor(&event.label))
+fn received(event: &LabelEvent) -> Cow<'_, [u8]> {
+    match &event.raw {
+        Some(raw) => Cow::Borrowed(raw),
+        None => Cow::Owned(crate::label_cbor(&event.label)),
+    }
 }
 
 #[cfg(test)]

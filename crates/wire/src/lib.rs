@@ -17,6 +17,7 @@ mod hearsay;
 mod json;
 mod label_json;
 mod sent;
+mod pen;
 
 pub use cbor::CborError;
 pub use claim::{Claim, Malformed, label_cbor, unsigned_cbor};
