@@ -6,7 +6,7 @@ use crate::desk::{Conn, Desk, Sending};
 use crate::sheet::Sheet;
 use crate::shelf::Shelf;
 use label::EventId;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Bodies handed to one connection and not yet written, in bytes; one more may come on top.
@@ -26,7 +26,7 @@ pub(crate) struct Parcel {
 }
 
 /// What is to be handed over, by connection.
-pub(crate) type Parcels = HashMap<Conn, Vec<Parcel>>;
+pub(crate) type Parcels = BTreeMap<Conn, Vec<Parcel>>;
 
 /// What is on the shelf, and what was sent without a body.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ pub(crate) struct Packer {
     /// never more than they may have unwritten.
     bodiless: Vec<Sending>,
     /// What each connection has in its queue, in bytes.
-    unwritten: HashMap<Conn, usize>,
+    unwritten: BTreeMap<Conn, usize>,
     /// How often the consumer has begun anew.
     life: u64,
 }
@@ -137,7 +137,7 @@ impl Packer {
     ) -> Parcels {
         // Nothing answered means that nothing is left to be asked for again.
         let decided = sheets.last().map_or(i64::MAX, |sheet| sheet.id());
-        let bodies: HashMap<i64, Arc<Sheet>> =
+        let bodies: BTreeMap<i64, Arc<Sheet>> =
             sheets.into_iter().map(|sheet| (sheet.id(), sheet)).collect();
         let mut parcels = Parcels::new();
         let mut again = Vec::new();

@@ -1,7 +1,7 @@
 //! The connections of one consumer: what each one takes, and who has room for how much.
 
 use super::takers::Takers;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One connection. Never used for another one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,11 +29,23 @@ struct Seat {
     full: bool,
 }
 
+impl Seat {
+    /// Where it stands among those with room: by how much is in flight. `unwritten`: see
+    /// [`Crowd::new`].
+    fn place(&self, unwritten: usize) -> Option<(Takers, usize)> {
+        let one = Takers::one(self.chair.filter?);
+        let flying = self.flying.len();
+        let has_room = !self.full && flying < self.chair.window && self.unwritten < unwritten;
+        has_room.then_some((one, flying))
+    }
+}
+
 /// Everybody connected, and those with room ordered by how little they have in flight.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     unwritten: usize,
-    seats: HashMap<Conn, Seat>,
+    /// Few, so a tree is quicker than hashing.
+    seats: BTreeMap<Conn, Seat>,
     /// By filter, those with room.
     rooms: BTreeMap<Takers, BTreeSet<(usize, Conn)>>,
     /// By filter, how many there are.
@@ -45,21 +57,22 @@ impl Crowd {
     /// `unwritten`: most events per connection that are sent and not yet written.
     pub(crate) fn new(unwritten: usize) -> Self {
         let (rooms, present) = (BTreeMap::new(), BTreeMap::new());
-        Self { unwritten, seats: HashMap::new(), rooms, present, in_flight: 0 }
+        Self { unwritten, seats: BTreeMap::new(), rooms, present, in_flight: 0 }
     }
 
     pub(crate) fn open(&mut self, conn: Conn, chair: Chair) {
         if let Some(number) = chair.filter {
             *self.present.entry(Takers::one(number)).or_default() += 1;
         }
-        self.seats.insert(conn, Seat { chair, flying: BTreeSet::new(), unwritten: 0, full: false });
-        self.change(conn, |_| ());
+        let seat = Seat { chair, flying: BTreeSet::new(), unwritten: 0, full: false };
+        self.moved(conn, None, seat.place(self.unwritten));
+        self.seats.insert(conn, seat);
     }
 
     /// Answers what was in flight to it, and is not any more.
     pub(crate) fn close(&mut self, conn: Conn) -> BTreeSet<i64> {
-        self.leave_room(conn);
         let Some(seat) = self.seats.remove(&conn) else { return BTreeSet::new() };
+        self.moved(conn, seat.place(self.unwritten), None);
         self.in_flight -= seat.flying.len();
         if let Some(one) = seat.chair.filter.map(Takers::one)
             && let Some(count) = self.present.get_mut(&one)
@@ -135,14 +148,10 @@ impl Crowd {
 
     /// This one is not in flight any more.
     pub(crate) fn landed(&mut self, conn: Option<Conn>, id: i64) {
-        if let Some(conn) = conn
-            && self.seats.get(&conn).is_some_and(|seat| seat.flying.contains(&id))
-        {
-            self.in_flight -= 1;
-            self.change(conn, |seat| {
-                seat.flying.remove(&id);
-            });
-        }
+        let Some(conn) = conn else { return };
+        let mut was = false;
+        self.change(conn, |seat| was = seat.flying.remove(&id));
+        self.in_flight -= usize::from(was);
     }
 
     /// So many fewer waiting to be written.
@@ -152,22 +161,31 @@ impl Crowd {
 
     /// Keeps `rooms` true. A connection that is gone has nothing to change.
     fn change(&mut self, conn: Conn, change: impl FnOnce(&mut Seat)) {
-        self.leave_room(conn);
         let Some(seat) = self.seats.get_mut(&conn) else { return };
+        let before = seat.place(self.unwritten);
         change(seat);
-        let has_room =
-            !seat.full && seat.flying.len() < seat.chair.window && seat.unwritten < self.unwritten;
-        if let (true, Some(number)) = (has_room, seat.chair.filter) {
-            let room = self.rooms.entry(Takers::one(number)).or_default();
-            room.insert((seat.flying.len(), conn));
-        }
+        let after = seat.place(self.unwritten);
+        self.moved(conn, before, after);
     }
 
-    fn leave_room(&mut self, conn: Conn) {
-        let Some(seat) = self.seats.get(&conn) else { return };
-        let Some(one) = seat.chair.filter.map(Takers::one) else { return };
-        if let Some(room) = self.rooms.get_mut(&one) {
-            room.remove(&(seat.flying.len(), conn));
+    /// A connection stands elsewhere. First it is put there and then taken away, for a set
+    /// that becomes empty gives back its memory.
+    fn moved(
+        &mut self,
+        conn: Conn,
+        before: Option<(Takers, usize)>,
+        after: Option<(Takers, usize)>,
+    ) {
+        if before == after {
+            return;
+        }
+        if let Some((one, flying)) = after {
+            self.rooms.entry(one).or_default().insert((flying, conn));
+        }
+        if let Some((one, flying)) = before
+            && let Some(room) = self.rooms.get_mut(&one)
+        {
+            room.remove(&(flying, conn));
             if room.is_empty() {
                 self.rooms.remove(&one);
             }

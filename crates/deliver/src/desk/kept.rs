@@ -2,9 +2,10 @@
 //! held or left in the log is in neither, so it is owed again.
 
 use super::crowd::Crowd;
+use super::lanes::LaneMap;
 use super::reading::Pass;
 use super::{Desk, Done, Ready, Rules};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 impl Desk {
@@ -16,7 +17,7 @@ impl Desk {
             pass: Pass::new(&done),
             done,
             held: BTreeMap::new(),
-            lanes: HashMap::new(),
+            lanes: LaneMap::default(),
             ready: Ready::default(),
             written: BTreeSet::new(),
             resting: BTreeSet::new(),

@@ -29,6 +29,7 @@ mod aside;
 mod crowd;
 mod done;
 mod kept;
+mod lanes;
 #[cfg(test)]
 mod model;
 mod reading;
@@ -44,16 +45,17 @@ pub(crate) use takers::{MOST_FILTERS, Takers};
 
 use crowd::Crowd;
 use done::Done;
+use lanes::LaneMap;
 use reading::Pass;
 use ready::Ready;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Time since the consumer started. Passed in, so tests can move it by hand.
 pub(crate) type Moment = Duration;
 
-/// Which events must stay in order: equal for equal (labeler, uri). A hash, so two lanes
-/// may fall together by chance; then they wait for each other, and nothing else happens.
+/// Which events must stay in order: equal for equal (labeler, uri). A hash, so two lanes may
+/// fall together by chance; then they wait for each other, and nothing else happens.
 pub(crate) type Lane = u64;
 
 /// What a desk keeps to.
@@ -84,7 +86,7 @@ pub(crate) struct Desk {
     /// Read, and neither done nor left in the log.
     held: BTreeMap<i64, Held>,
     /// The held events of each lane that has some.
-    lanes: HashMap<Lane, Queue>,
+    lanes: LaneMap<Queue>,
     ready: Ready,
     /// What was written and can expire, and when it was written.
     written: BTreeSet<(Moment, i64)>,
@@ -115,6 +117,13 @@ struct Held {
     fenced: bool,
     /// How often it was written to somebody.
     deliveries: u32,
+}
+
+impl Held {
+    /// Whether it is this connection's, and so far.
+    fn stands(&self, conn: Conn, stage: Stage) -> bool {
+        self.owner == Some(conn) && self.stage == stage
+    }
 }
 
 /// A lane's held events: a list through [`Held::next`].
@@ -239,19 +248,13 @@ impl Desk {
 
     /// Whether this event is to go to this connection, and has not been handed over.
     pub(crate) fn awaits(&self, conn: Conn, id: i64) -> bool {
-        self.stands(conn, id, Stage::Lent)
-    }
-
-    fn stands(&self, conn: Conn, id: i64, stage: Stage) -> bool {
-        let fits = |held: &Held| held.owner == Some(conn) && held.stage == stage;
-        self.held.get(&id).is_some_and(fits)
+        self.held.get(&id).is_some_and(|held| held.stands(conn, Stage::Lent))
     }
 
     /// This one was handed over to the connection, to be written.
     pub(crate) fn handed(&mut self, conn: Conn, id: i64) {
-        if self.awaits(conn, id)
-            && let Some(held) = self.held.get_mut(&id)
-        {
+        let held = self.held.get_mut(&id).filter(|held| held.stands(conn, Stage::Lent));
+        if let Some(held) = held {
             held.stage = Stage::Flying(None);
         }
     }
@@ -261,9 +264,8 @@ impl Desk {
         self.crowd.wrote(conn, ids.len());
         let expires = self.crowd.expires(conn);
         for id in ids {
-            if self.stands(conn, *id, Stage::Flying(None))
-                && let Some(held) = self.held.get_mut(id)
-            {
+            let held = self.held.get_mut(id);
+            if let Some(held) = held.filter(|held| held.stands(conn, Stage::Flying(None))) {
                 held.stage = Stage::Flying(Some(now));
                 held.deliveries = held.deliveries.saturating_add(1);
                 if expires {
@@ -411,7 +413,6 @@ impl Desk {
     /// Takes the first event of a lane away; the one behind it has its turn.
     fn settle(&mut self, id: i64) {
         let Some(held) = self.held.remove(&id) else { return };
-        self.ready.remove(held.takers, id);
         match held.stage {
             Stage::Lent => self.crowd.landed(held.owner, id),
             Stage::Flying(since) => {
@@ -423,7 +424,8 @@ impl Desk {
             Stage::Resting(until) => {
                 self.resting.remove(&(until, id));
             }
-            Stage::Behind | Stage::Ready | Stage::Aside => {}
+            Stage::Ready => self.ready.remove(held.takers, id),
+            Stage::Behind | Stage::Aside => {}
         }
         if let Some((next, behind)) = held.next.and_then(|id| Some((id, self.held.get_mut(&id)?))) {
             behind.stage = Stage::Ready;

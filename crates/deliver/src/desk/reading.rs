@@ -9,8 +9,8 @@
 //! What is done by then is jumped over.
 
 use super::done::Done;
+use super::lanes::{LaneMap, LaneSet};
 use super::{Desk, Held, Lane, Queue, Stage, Takers};
-use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 /// Of what is done, ranges of so many ids are not read again; shorter ones are read over,
@@ -29,9 +29,9 @@ pub(super) struct Pass {
     /// Grows when what is being read has become worthless.
     pub(super) generation: u64,
     /// Lanes with something left in this pass.
-    parked: HashSet<Lane>,
+    parked: LaneSet,
     /// Of these, the deep ones, and how many events they held then.
-    deep: HashMap<Lane, usize>,
+    deep: LaneMap<usize>,
     /// A deep lane has moved.
     refill: bool,
     /// The first event left.
@@ -54,8 +54,8 @@ impl Pass {
             read: done.position(),
             frontier: done.last(),
             generation: 0,
-            parked: HashSet::new(),
-            deep: HashMap::new(),
+            parked: LaneSet::default(),
+            deep: LaneMap::default(),
             refill: false,
             left_from: None,
             left_takers: Takers::NOBODY,
@@ -294,9 +294,9 @@ impl Desk {
 
     /// Puts a held event behind the others of its lane; the first one is ready.
     fn join_lane(&mut self, id: i64, lane: Lane) {
-        let last = self.lanes.get(&lane).map(|queue| queue.last);
-        let count = self.lanes.get(&lane).map_or(1, |queue| queue.count + 1);
-        self.lanes.insert(lane, Queue { last: id, count });
+        let queue = self.lanes.entry(lane).or_insert(Queue { last: id, count: 0 });
+        let last = (queue.count > 0).then_some(queue.last);
+        *queue = Queue { last: id, count: queue.count + 1 };
         if let Some(before) = last.and_then(|last| self.held.get_mut(&last)) {
             before.next = Some(id);
         }
@@ -395,7 +395,7 @@ impl Desk {
     /// Leaves those of the held events in the log that were never sent and that are to go,
     /// each with all that is behind it in its lane.
     fn drop_unsent(&mut self, goes: impl Fn(&Held) -> bool) {
-        let mut cut = HashSet::new();
+        let mut cut = LaneSet::default();
         let mut gone = Vec::new();
         for (id, held) in &self.held {
             let unsent = held.owner.is_none();
