@@ -11,7 +11,7 @@ use crate::hook::Poster;
 use crate::names::{Held, Names};
 use crate::patience::patiently;
 use crate::query::Wish;
-use crate::rack::Rack;
+use crate::rack::{self, Rack};
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::socket::Peer;
 use axum::extract::ws::WebSocket;
@@ -110,13 +110,14 @@ impl Hall {
         names: Arc<Names>,
         poster: Result<Poster, String>,
     ) -> Self {
+        let share = Share::default();
         let mut hall = Self {
             store,
             settings,
             limits,
             names,
-            share: Share::default(),
-            rack: Rack::default(),
+            rack: Rack::new(share.clone(), rack::MOST),
+            share,
             poster,
             inboxes: HashMap::new(),
             consumers: JoinSet::new(),

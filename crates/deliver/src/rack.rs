@@ -5,22 +5,27 @@
 //! what is not here is made again.
 //!
 //! Nothing is sent because it is here. A consumer first reads in the log that there is such
-//! an event, and what it says; only then this is asked for a sheet that says the same. So
+//! an event, and what it says (or where it stands, which is as good: [`RowView::frame`]);
+//! only then this is asked for a sheet that says the same. So
 //! what was purged, or moved to another frame, is not sent as it was before.
+//!
+//! [`RowView::frame`]: store::RowView::frame
 
+use crate::consumer::Share;
 use crate::sheet::{Sheet, Written};
 use axum::extract::ws::Utf8Bytes;
-use label::Event;
+use label::{Epoch, Event, EventId, Seq};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Of events and their texts together, in bytes: some eight thousand usual labels.
-const MOST: usize = 8 << 20;
+pub(crate) const MOST: usize = 8 << 20;
 
 /// The rack of all consumers. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Rack {
+    awake: Share,
     lately: Arc<Mutex<Lately>>,
     encoded: metrics::Counter,
 }
@@ -43,22 +48,29 @@ struct Held {
     weight: usize,
 }
 
-impl Default for Rack {
-    fn default() -> Self {
-        Self::of(MOST)
-    }
-}
-
 impl Rack {
-    /// At most so many bytes.
-    fn of(most: usize) -> Self {
+    /// For these consumers; at most so many bytes.
+    pub(crate) fn new(awake: Share, most: usize) -> Self {
         let lately = Lately { sheets: HashMap::new(), order: VecDeque::new(), weight: 0, most };
         let encoded = metrics::counter!("labeltap_events_encoded_total");
-        Self { lately: Arc::new(Mutex::new(lately)), encoded }
+        Self { awake, lately: Arc::new(Mutex::new(lately)), encoded }
+    }
+
+    /// The sheet of a label that stands in this frame, as a row of the log has just said; so
+    /// that the rest of the row need not be read.
+    pub(crate) fn find(&self, id: EventId, frame: (Epoch, Seq)) -> Option<Arc<Sheet>> {
+        let lately = self.lock();
+        let sheet = &lately.sheets.get(&id.get())?.sheet;
+        (sheet.frame() == Some(frame)).then(|| Arc::clone(sheet))
     }
 
     /// The sheet of an event that was just read: that of others, if theirs says the same.
+    /// Whoever is alone keeps nothing for others: it would be in the way, in the processor's
+    /// caches too.
     pub(crate) fn share(&self, event: Event) -> Arc<Sheet> {
+        if self.awake.is_ones() {
+            return Arc::new(Sheet::new(event));
+        }
         let mut lately = self.lock();
         match lately.sheets.get(&event.id().get()) {
             Some(held) if *held.sheet.event() == event => Arc::clone(&held.sheet),

@@ -5,7 +5,7 @@
 //! now (a label that moved to another frame) is another sheet.
 
 use axum::extract::ws::Utf8Bytes;
-use label::Event;
+use label::{Epoch, Event, Seq};
 use std::sync::OnceLock;
 
 /// One event, and the texts made of it so far. Shared by all who are to have it.
@@ -32,6 +32,14 @@ impl Sheet {
     /// The place of its event in the log.
     pub(crate) const fn id(&self) -> i64 {
         self.event.id().get()
+    }
+
+    /// The frame in which it stood when it was read, if it is a label that holds.
+    pub(crate) const fn frame(&self) -> Option<(Epoch, Seq)> {
+        match &self.event {
+            Event::Label(event) => Some((event.epoch, event.seq)),
+            Event::Rejected(_) | Event::Labeler(_) => None,
+        }
     }
 
     /// What was read.

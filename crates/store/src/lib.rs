@@ -67,4 +67,4 @@ pub use model::{
 pub use places::{DirectoryRow, Place, RelayRow};
 pub use rejudge::{Doubtful, Readmitted};
 pub use room::Limits;
-pub use scan::{RowView, Scan, Scanned};
+pub use scan::{Choice, RowView, Scan, Scanned};

@@ -4,12 +4,12 @@
 //! First a walk over those columns, which decides; then what was taken is read, with one
 //! query for each stretch of rows that follow on one another.
 
-use crate::convert::event_id;
+use crate::convert::{epoch, event_id, seq};
 use crate::labelers::{self, Interned};
 use crate::log::{self, LARGE};
 use crate::rows::{self, Names};
 use crate::{StoreError, happenings};
-use label::{Did, Event, EventId, LabelEvent, LabelerEvent, RejectedEvent, Verdict};
+use label::{Did, Epoch, Event, EventId, LabelEvent, LabelerEvent, RejectedEvent, Seq, Verdict};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, Transaction};
@@ -41,7 +41,7 @@ pub struct Scan {
 }
 
 /// What a scan shows of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct RowView<'a> {
     /// Its place in the log.
     pub id: EventId,
@@ -56,6 +56,35 @@ pub struct RowView<'a> {
     pub val: Option<&'a str>,
     /// A rejected label's CBOR, where it was kept; `None` for a label that holds.
     pub raw: Option<&'a [u8]>,
+    /// A label that holds.
+    label: Option<&'a Row<'a>>,
+}
+
+impl RowView<'_> {
+    /// The frame in which a label that holds stands now; `None` for anything else. While that
+    /// is the same the row says the same: only a later epoch moves it, and signs it anew.
+    #[must_use]
+    pub fn frame(&self) -> Option<(Epoch, Seq)> {
+        let row = self.label?;
+        epoch(row, 6).ok().zip(seq(row, 7).ok())
+    }
+}
+
+/// What is to be done with a row. `true` takes it, `false` passes it over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// It is passed over.
+    Pass,
+    /// Its event is taken.
+    Take,
+    /// Its event is at hand already: it counts like one that is taken, and is not read.
+    Have,
+}
+
+impl From<bool> for Choice {
+    fn from(takes: bool) -> Self {
+        if takes { Self::Take } else { Self::Pass }
+    }
 }
 
 /// What a scan found.
@@ -73,14 +102,14 @@ pub struct Scanned<S> {
 }
 
 /// Whether a row is taken.
-type Look<S> = fn(&mut S, &RowView<'_>) -> bool;
+type Look<S, C> = fn(&mut S, &RowView<'_>) -> C;
 
 /// Reads a part of the log in one short read.
-pub(crate) fn scan<S>(
+pub(crate) fn scan<S, C: Into<Choice>>(
     db: &mut Connection,
     scan: &Scan,
     state: S,
-    look: Look<S>,
+    look: Look<S, C>,
 ) -> Result<Scanned<S>, StoreError> {
     let snapshot = db.transaction()?;
     let mut names = Names::default();
@@ -98,10 +127,10 @@ pub(crate) fn scan<S>(
     Ok(Scanned { state, events: taken.fetch(&snapshot, &mut names)?, read, looked })
 }
 
-struct Walk<S> {
+struct Walk<S, C> {
     scan: Scan,
     state: S,
-    look: Look<S>,
+    look: Look<S, C>,
     read: EventId,
     looked: u64,
     /// Rows seen, those of purged labelers included.
@@ -111,12 +140,12 @@ struct Walk<S> {
     taken: Taken,
 }
 
-impl<S> Walk<S> {
+impl<S, C: Into<Choice>> Walk<S, C> {
     fn go(mut self, db: &Transaction<'_>, names: &mut Names) -> Result<Self, StoreError> {
         let Scan { after, until, rejected: wants_rejected, labelers: wants_labelers, .. } =
             self.scan;
         let mut select = db.prepare_cached(
-            "SELECT id, labeler, flags, uri, val, length(raw) FROM labels
+            "SELECT id, labeler, flags, uri, val, length(raw), epoch, seq FROM labels
              WHERE id > ?1 AND id <= ?2 ORDER BY id",
         )?;
         let mut labels = select.query([after.get(), until.get()])?;
@@ -183,15 +212,21 @@ impl<S> Walk<S> {
             uri: Some(uri),
             val: Some(val),
             raw: None,
+            label: Some(row),
         };
         let seen = uri.len() + val.len();
         self.looked += 1;
         self.bytes += seen;
-        if (self.look)(&mut self.state, &view) {
-            let weight = size_of::<LabelEvent>() + UNSEEN + seen + length(row, 5)?;
-            self.taken.label(id, weight);
-        } else {
+        let choice = (self.look)(&mut self.state, &view).into();
+        if choice != Choice::Take {
             self.taken.end_run();
+        }
+        if choice != Choice::Pass {
+            let weight = size_of::<LabelEvent>() + UNSEEN + seen + length(row, 5)?;
+            self.taken.count(weight);
+        }
+        if choice == Choice::Take {
+            self.taken.label(id);
         }
         Ok(())
     }
@@ -212,12 +247,17 @@ impl<S> Walk<S> {
             raw => Some(raw.as_blob()?),
         };
         let verdict = rows::verdict(row, 2)?;
-        let view = RowView { id, labeler, verdict: Some(verdict), uri: None, val: None, raw };
+        let verdict = Some(verdict);
+        let view = RowView { id, labeler, verdict, uri: None, val: None, raw, label: None };
         let seen = raw.map_or(0, <[u8]>::len);
         self.bytes += seen;
-        if (self.look)(&mut self.state, &view) {
-            let weight = size_of::<RejectedEvent>() + length(row, 4)? + seen;
-            self.taken.rejected(id, weight);
+        let weight = size_of::<RejectedEvent>() + length(row, 4)? + seen;
+        let choice = (self.look)(&mut self.state, &view).into();
+        if choice != Choice::Pass {
+            self.taken.count(weight);
+        }
+        if choice == Choice::Take {
+            self.taken.rejected.push(id);
         }
         Ok(())
     }
@@ -227,10 +267,22 @@ impl<S> Walk<S> {
         self.rows += 1;
         self.read = id;
         let labeler = labelers::did(row, 1)?;
-        let view =
-            RowView { id, labeler: &labeler, verdict: None, uri: None, val: None, raw: None };
-        if (self.look)(&mut self.state, &view) {
-            self.taken.happened(id, size_of::<LabelerEvent>() + UNSEEN);
+        let view = RowView {
+            id,
+            labeler: &labeler,
+            verdict: None,
+            uri: None,
+            val: None,
+            raw: None,
+            label: None,
+        };
+        let weight = size_of::<LabelerEvent>() + UNSEEN;
+        let choice = (self.look)(&mut self.state, &view).into();
+        if choice != Choice::Pass {
+            self.taken.count(weight);
+        }
+        if choice == Choice::Take {
+            self.taken.happened.push(id);
         }
         Ok(())
     }
@@ -261,24 +313,15 @@ struct Taken {
 }
 
 impl Taken {
-    fn label(&mut self, id: EventId, weight: usize) {
+    fn label(&mut self, id: EventId) {
         match self.runs.last_mut() {
             Some((_, last)) if self.open => *last = id,
             _ => self.runs.push((id, id)),
         }
         self.open = true;
-        self.count += 1;
-        self.weight += weight;
     }
 
-    fn rejected(&mut self, id: EventId, weight: usize) {
-        self.rejected.push(id);
-        self.count += 1;
-        self.weight += weight;
-    }
-
-    fn happened(&mut self, id: EventId, weight: usize) {
-        self.happened.push(id);
+    const fn count(&mut self, weight: usize) {
         self.count += 1;
         self.weight += weight;
     }

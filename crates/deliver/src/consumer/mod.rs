@@ -33,7 +33,7 @@ use jobs::{Busy, Done};
 use label::Filter;
 use share::Awake;
 pub(crate) use share::Share;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +93,7 @@ struct Consumer {
     filters: Filters,
     lanes: RandomState,
     head: watch::Receiver<Head>,
-    queues: HashMap<Conn, mpsc::Sender<Vec<Parcel>>>,
+    queues: BTreeMap<Conn, mpsc::Sender<Vec<Parcel>>>,
     hook: Hooked,
     asked: Asked,
     jobs: JoinSet<Result<Done, StoreError>>,
@@ -171,7 +171,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         labelers: types.split(',').any(|name| name == LABELER),
         filters: Filters::default(),
         lanes: RandomState::new(),
-        queues: HashMap::new(),
+        queues: BTreeMap::new(),
         hook: Hooked::new(&name, poster),
         asked: Asked::default(),
         jobs: JoinSet::new(),

@@ -35,14 +35,17 @@ impl Consumer {
         let is_new = wanted.after >= self.desk.frontier();
         let scan = self.scan(&wanted);
         let lanes = self.lanes.clone();
-        let sieve = Sieve::new(self.filter.clone(), self.filters.present(), wanted, lanes);
+        let rack = self.rack.clone();
+        let (filter, present) = (self.filter.clone(), self.filters.present());
+        let sieve = Sieve::new(filter, present, wanted, lanes, rack.clone());
         let scan = Scan { rejected: sieve.sees_rejected(), ..scan };
-        let (store, rack) = (self.store.clone(), self.rack.clone());
+        let store = self.store.clone();
         self.jobs.spawn(async move {
             let look = Sieve::look;
             let scanned = patiently(|| store.scan(scan, sieve.clone(), look)).await?;
-            let Scanned { state: sieve, events, read, looked } = scanned;
-            let sheets = events.into_iter().map(|event| rack.share(event)).collect();
+            let Scanned { state: mut sieve, events, read, looked } = scanned;
+            let mut sheets = sieve.at_hand();
+            sheets.extend(events.into_iter().map(|event| rack.share(event)));
             Ok(Done::Found(Box::new(Found { sieve, sheets, read, looked, head, is_new })))
         });
     }

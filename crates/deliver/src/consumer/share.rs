@@ -15,6 +15,19 @@ const LEAST_BODIES: usize = 256 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Share(Arc<AtomicUsize>);
 
+impl Share {
+    /// Whether one consumer has all to itself.
+    pub(crate) fn is_ones(&self) -> bool {
+        self.0.load(Ordering::Relaxed) <= 1
+    }
+
+    /// With so many awake.
+    #[cfg(test)]
+    pub(crate) fn of(awake: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(awake)))
+    }
+}
+
 /// One consumer's part in it.
 #[derive(Debug)]
 pub(super) struct Awake {

@@ -1,12 +1,14 @@
 //! What of the log a consumer and its connections take, row by row, next to the database.
 
 use crate::desk::{Page, Seen, Takers, Wanted};
+use crate::rack::Rack;
+use crate::sheet::Sheet;
 use crate::taste::Taste;
-use label::{Facts, Filter, Verdict};
+use label::{Epoch, EventId, Facts, Filter, Seq, Verdict};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use store::RowView;
+use store::{Choice, RowView};
 
 /// In place of a subject: no URI begins like that.
 const LABELER_LANE: &str = " labeler";
@@ -22,7 +24,10 @@ pub(super) struct Sieve {
     held: Vec<i64>,
     skip: Vec<RangeInclusive<i64>>,
     lanes: RandomState,
+    rack: Rack,
     page: Page,
+    /// What was taken and is at hand, so that it need not be read.
+    at_hand: Vec<Arc<Sheet>>,
     /// The last row that was owed was left.
     leaving: bool,
 }
@@ -33,6 +38,7 @@ impl Sieve {
         present: Arc<[(Takers, Taste)]>,
         wanted: Wanted,
         lanes: RandomState,
+        rack: Rack,
     ) -> Self {
         let page = Page { generation: wanted.generation, ..Page::default() };
         Self {
@@ -42,7 +48,9 @@ impl Sieve {
             held: wanted.held,
             skip: wanted.skip,
             lanes,
+            rack,
             page,
+            at_hand: Vec::new(),
             leaving: false,
         }
     }
@@ -52,14 +60,29 @@ impl Sieve {
         self.filter.names_rejected() || !self.held.is_empty()
     }
 
-    /// Whether the row is taken. What is owed and not taken is remembered as left.
-    pub(super) fn look(&mut self, row: &RowView<'_>) -> bool {
+    /// Whether the row is taken, and has to be read for that. What is owed and not taken is
+    /// remembered as left.
+    pub(super) fn look(&mut self, row: &RowView<'_>) -> Choice {
         if self.is_done(row.id.get()) {
-            return false;
+            return Choice::Pass;
         }
-        match row.verdict {
+        let taken = match row.verdict {
             Some(verdict) => self.look_at_label(row, verdict),
             None => self.look_at_labeler(row),
+        };
+        match row.frame().filter(|_| taken) {
+            Some(frame) => self.fetch(row.id, frame),
+            None => taken.into(),
+        }
+    }
+
+    fn fetch(&mut self, id: EventId, frame: (Epoch, Seq)) -> Choice {
+        match self.rack.find(id, frame) {
+            Some(sheet) => {
+                self.at_hand.push(sheet);
+                Choice::Have
+            }
+            None => Choice::Take,
         }
     }
 
@@ -136,6 +159,11 @@ impl Sieve {
             None => self.page.left.push(id..=id),
         }
         self.leaving = true;
+    }
+
+    /// What is at hand of that which was taken.
+    pub(super) fn at_hand(&mut self) -> Vec<Arc<Sheet>> {
+        std::mem::take(&mut self.at_hand)
     }
 
     /// The page, which ends here. `all`: nothing is behind it.

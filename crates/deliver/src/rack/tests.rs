@@ -2,7 +2,12 @@
 
 use super::*;
 use crate::packer::tests::body;
-use label::{Epoch, LabelEvent, Seq};
+use label::LabelEvent;
+
+/// One for two consumers.
+fn rack(most: usize) -> Rack {
+    Rack::new(Share::of(2), most)
+}
 
 /// The same event once more, changed.
 fn changed(event: Event, change: impl FnOnce(&mut LabelEvent)) -> Event {
@@ -24,7 +29,7 @@ fn counted(rack: &Rack) -> usize {
 
 #[test]
 fn who_reads_the_same_has_the_same_sheet() {
-    let rack = Rack::default();
+    let rack = rack(MOST);
     let (one, other) = (rack.share(body(1)), rack.clone().share(body(1)));
     assert!(Arc::ptr_eq(&one, &other));
     assert_eq!(rack.text(&one, false).as_ptr(), rack.text(&other, false).as_ptr());
@@ -33,7 +38,7 @@ fn who_reads_the_same_has_the_same_sheet() {
 
 #[test]
 fn a_label_that_moved_is_another_sheet() {
-    let rack = Rack::default();
+    let rack = rack(MOST);
     let before = rack.share(body(1));
     rack.text(&before, false);
     let moved =
@@ -41,6 +46,12 @@ fn a_label_that_moved_is_another_sheet() {
     let after = rack.share(moved.clone());
     assert_eq!(rack.text(&after, false).as_str(), wire::event_json(&moved, false));
     assert!(Arc::ptr_eq(&after, &rack.share(moved)), "and this is the one that is kept");
+    let find = |epoch, seq| {
+        let frame = (Epoch(epoch), Seq::new(seq).unwrap());
+        rack.find(EventId::new(1).unwrap(), frame)
+    };
+    assert!(Arc::ptr_eq(&after, &find(2, 9).unwrap()));
+    assert!(find(1, 1).is_none() && find(2, 1).is_none() && find(1, 9).is_none());
     assert_eq!(weight(&rack), counted(&rack));
     let resigned = changed(body(1), |event| {
         let mut parts = event.label.clone().into_parts();
@@ -52,7 +63,7 @@ fn a_label_that_moved_is_another_sheet() {
 
 #[test]
 fn it_is_bounded_in_bytes_with_its_texts() {
-    let rack = Rack::of(10_000);
+    let rack = rack(10_000);
     let mut sheets = Vec::new();
     for id in 1..=100 {
         sheets.push(rack.share(body(id)));
@@ -74,8 +85,17 @@ fn it_is_bounded_in_bytes_with_its_texts() {
 
 #[test]
 fn one_that_is_larger_than_all_is_made_and_not_kept() {
-    let rack = Rack::of(10);
+    let rack = rack(10);
     let sheet = rack.share(body(1));
     assert_eq!(rack.text(&sheet, true).as_str(), wire::event_json(&body(1), true));
+    assert_eq!((weight(&rack), counted(&rack)), (0, 0));
+}
+
+#[test]
+fn whoever_is_alone_keeps_nothing_for_others() {
+    let rack = Rack::new(Share::of(1), MOST);
+    let (one, other) = (rack.share(body(1)), rack.share(body(1)));
+    assert!(!Arc::ptr_eq(&one, &other));
+    rack.text(&one, false);
     assert_eq!((weight(&rack), counted(&rack)), (0, 0));
 }

@@ -1,7 +1,7 @@
 //! Reading the log.
 
 use super::Store;
-use crate::{RowView, Scan, Scanned, StoreError, log};
+use crate::{Choice, RowView, Scan, Scanned, StoreError, log};
 use label::{Event, EventId, MAX_NUMBER, Millis};
 
 impl Store {
@@ -40,11 +40,11 @@ impl Store {
     ///
     /// # Errors
     /// The general ones; `state` is lost then.
-    pub async fn scan<S: Send + 'static>(
+    pub async fn scan<S: Send + 'static, C: Into<Choice> + 'static>(
         &self,
         scan: Scan,
         state: S,
-        look: fn(&mut S, &RowView<'_>) -> bool,
+        look: fn(&mut S, &RowView<'_>) -> C,
     ) -> Result<Scanned<S>, StoreError> {
         self.read(move |db| crate::scan::scan(db, &scan, state, look)).await
     }
