@@ -293,6 +293,7 @@ fn describe() {
         "since the oldest event that a consumer has not acked was received"
     );
     describe_counter!("labeltap_consumer_redelivered_total", "events sent again");
+    describe_counter!("labeltap_events_encoded_total", "JSON texts made of events");
     describe_counter!("labeltap_consumer_dead_letters_total", "events set aside");
     describe_counter!("labeltap_webhook_requests_total", "requests of webhooks, by outcome");
 }

@@ -21,7 +21,9 @@ struct Kind<'a> {
 }
 
 #[derive(Deserialize)]
-struct Ack {
+struct Ack<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
     id: Option<i64>,
     ids: Option<Vec<i64>>,
 }
@@ -30,21 +32,30 @@ struct Ack {
 /// [`Message::Malformed`]. Unknown fields are ignored.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Message {
-    match serde_json::from_slice::<Kind<'_>>(bytes) {
-        Ok(kind) if kind.r#type == "ack" => read_ack(bytes).unwrap_or(Message::Malformed),
+    // Nearly all are acks, so that is tried first.
+    match serde_json::from_slice::<Ack<'_>>(bytes) {
+        Ok(ack) if ack.r#type == "ack" => ack.message(),
         Ok(_) => Message::Other,
-        Err(_) => Message::Malformed,
+        Err(_) => read_other(bytes),
     }
 }
 
-fn read_ack(bytes: &[u8]) -> Option<Message> {
-    match serde_json::from_slice(bytes).ok()? {
-        Ack { id: None, ids: None } => None,
-        Ack { id, ids } => {
-            let mut ids = ids.unwrap_or_default();
-            ids.extend(id);
-            Some(Message::Ack(ids))
+impl Ack<'_> {
+    fn message(self) -> Message {
+        if self.id.is_none() && self.ids.is_none() {
+            return Message::Malformed;
         }
+        let mut ids = self.ids.unwrap_or_default();
+        ids.extend(self.id);
+        Message::Ack(ids)
+    }
+}
+
+/// One that has not the fields of an ack.
+fn read_other(bytes: &[u8]) -> Message {
+    match serde_json::from_slice::<Kind<'_>>(bytes) {
+        Ok(kind) if kind.r#type != "ack" => Message::Other,
+        _ => Message::Malformed,
     }
 }
 

@@ -11,11 +11,13 @@
 mod common;
 
 use common::{batch, did, id, parts, refused, seq};
-use label::{Did, Event, EventId, Facts, Filter, Hosts, Label, MAX_NUMBER, Millis, Verdict};
+use label::{
+    Did, Epoch, Event, EventId, Facts, Filter, Hosts, Label, MAX_NUMBER, Millis, Seq, Verdict,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Batch, Entry, RowView, Scan, Scanned, Source, Store};
+use store::{Batch, Choice, Entry, RowView, Scan, Scanned, Source, Store};
 use tempfile::TempDir;
 
 const ALL: Scan = Scan {
@@ -113,6 +115,53 @@ async fn a_scan_ends_where_it_was_told_to() {
     assert_eq!(scan(Scan { after: id(77), ..all() }).await, (vec![], 77, 0));
     assert_eq!(scan(Scan { after: id(3), rows: 0, ..all() }).await, (vec![], 3, 0));
     assert_eq!(scan(Scan { after: id(3), events: 0, ..all() }).await, (vec![], 3, 0));
+}
+
+#[tokio::test]
+async fn what_is_at_hand_counts_and_is_not_read() {
+    let (_dir, store) = open(&["ann"]).await;
+    store.commit(batch("ann", 0, &vec!["spam"; 10])).await.unwrap();
+    let look = |(): &mut (), row: &RowView<'_>| match row.id.get() {
+        1 | 6 => Choice::Pass,
+        3 | 4 | 8 => Choice::Have,
+        _ => Choice::Take,
+    };
+    let found = store.scan(all(), (), look).await.unwrap();
+    assert_eq!((ids(&found.events), found.looked), (vec![2, 5, 7, 9, 10], 10));
+    let found = store.scan(Scan { events: 4, ..all() }, (), look).await.unwrap();
+    assert_eq!((ids(&found.events), found.read), (vec![2, 5], id(5)));
+}
+
+#[tokio::test]
+async fn a_row_shows_its_frame_and_another_one_once_it_has_moved() {
+    let (_dir, store) = open(&["ann"]).await;
+    let mut first = batch("ann", 0, &["spam", "rude"]);
+    first.entries.push(refused(2, vec![1]));
+    store.commit(first).await.unwrap();
+    type Seen = Vec<(i64, Option<(Epoch, Seq)>)>;
+    let look = |seen: &mut Seen, row: &RowView<'_>| {
+        seen.push((row.id.get(), row.frame()));
+        false
+    };
+    let all = Scan { labelers: true, ..all() };
+    let frame = |epoch: u32, number| Some((Epoch(epoch), seq(number)));
+    let seen = store.scan(all, Vec::new(), look).await.unwrap().state;
+    // Before them it was told that ann is tracked.
+    let told = seen.len() as i64 - 3;
+    let expected = [frame(1, 1), frame(1, 2), None];
+    let numbered = (told + 1..).zip(expected).collect::<Vec<_>>();
+    assert_eq!(seen[seen.len() - 3..], numbered);
+
+    // The batches of these tests are of this time.
+    let now = Millis(1_700_000_000_000);
+    store.reset(did("ann"), Epoch::FIRST, "backfilling", now).await.unwrap();
+    assert_eq!(store.gather(did("ann"), None).await.unwrap(), None);
+    let again = Batch { epoch: Epoch(2), ..batch("ann", 0, &["rude"]) };
+    assert_eq!(store.commit(again).await.unwrap().labels, 0);
+    let seen = store.scan(all, Vec::new(), look).await.unwrap().state;
+    let expected = [frame(1, 1), frame(2, 1), None];
+    let numbered = (told + 1..).zip(expected).collect::<Vec<_>>();
+    assert_eq!(seen[told as usize..][..3], numbered);
 }
 
 #[tokio::test]

@@ -19,3 +19,4 @@ mod lanes;
 mod refusing;
 mod rig;
 mod said;
+mod sharing;
