@@ -125,6 +125,14 @@ const ROWS: &[Row] = &[
         "0"
     ),
     row!(
+        "key-tables",
+        |r| r.key_tables.to_string(),
+        "67108864",
+        ("128MiB", "134217728"),
+        ("0", "0"),
+        "64"
+    ),
+    row!(
         "cursor-save-interval",
         |r| format!("{:?}", r.cursor_save_interval),
         "1s",
@@ -182,14 +190,6 @@ const ROWS: &[Row] = &[
         ("postgres://h/d", "version"),
         ("postgresql://h", "version"),
         "mysql://h"
-    ),
-    row!(
-        "key-tables",
-        |r| r.key_tables.to_string(),
-        "67108864",
-        ("128MiB", "134217728"),
-        ("0", "0"),
-        "64"
     ),
     row!(
         "min-free-space",
