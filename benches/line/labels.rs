@@ -2,10 +2,11 @@
 //! another record, two of three with a `cid`, one of ten taken back.
 
 use label::{Did, Label, Millis, Parts};
+use sha2::{Digest as _, Sha256};
 use store::{Batch, Entry};
 use testkit::{Backlog, Curve, LabelSpec, Numbering, SigningKey, cts, plc_did};
 use verify::{Judged, Key, judge};
-use wire::{Frame, RawLabel};
+use wire::{Claim, Frame, RawLabel};
 
 const CID: &str = "bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454";
 const VALUES: &[&str] = &["spam", "rude", "intolerant", "!takedown", "sexual", "misleading"];
@@ -37,6 +38,24 @@ impl Labeler {
             other => panic!("not a frame of labels: {other:?}"),
         };
         self.backlog.frames().flat_map(cut).collect()
+    }
+
+    /// Has libsecp256k1 check every signature, one by one, the digests at hand: a mark for what
+    /// one core can do.
+    pub(crate) fn second_opinion(&self) -> impl Fn() + use<> {
+        let key = secp256k1::PublicKey::from_slice(&self.signer.point(true)).unwrap();
+        let bare = |(_, raw): (_, RawLabel)| {
+            let claim = Claim::read(&raw).unwrap();
+            let digest: [u8; 32] = Sha256::digest(wire::unsigned_cbor(&claim)).into();
+            let sig = secp256k1::ecdsa::Signature::from_compact(&claim.sig.unwrap()).unwrap();
+            (secp256k1::Message::from_digest(digest), sig)
+        };
+        let bare: Vec<_> = self.received().into_iter().map(bare).collect();
+        move || {
+            let holds =
+                |(message, sig): &(_, _)| secp256k1::ecdsa::verify(sig, *message, &key).is_ok();
+            assert!(bare.iter().all(holds));
+        }
     }
 
     /// The labels as the store takes them, one frame each, `size` to a batch.

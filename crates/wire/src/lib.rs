@@ -16,8 +16,8 @@ mod frame;
 mod hearsay;
 mod json;
 mod label_json;
-mod sent;
 mod pen;
+mod sent;
 
 pub use cbor::CborError;
 pub use claim::{Claim, Malformed, label_cbor, unsigned_cbor};
