@@ -6,8 +6,10 @@
 //!
 //! Nothing is sent because it is here. A consumer first reads in the log that there is such
 //! an event, and what it says (or where it stands, which is as good: [`RowView::frame`]);
-//! only then this is asked for a sheet that says the same. So
-//! what was purged, or moved to another frame, is not sent as it was before.
+//! only then this is asked for a sheet that says the same. So what was purged, or moved to
+//! another frame, is not sent as it was before.
+//!
+//! One lock, held for one event at a time and never while a text is made.
 //!
 //! [`RowView::frame`]: store::RowView::frame
 

@@ -120,7 +120,7 @@ async fn a_scan_ends_where_it_was_told_to() {
 #[tokio::test]
 async fn what_is_at_hand_counts_and_is_not_read() {
     let (_dir, store) = open(&["ann"]).await;
-    store.commit(batch("ann", 0, &vec!["spam"; 10])).await.unwrap();
+    store.commit(batch("ann", 0, &["spam"; 10])).await.unwrap();
     let look = |(): &mut (), row: &RowView<'_>| match row.id.get() {
         1 | 6 => Choice::Pass,
         3 | 4 | 8 => Choice::Have,
