@@ -37,6 +37,7 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(idle());
     runtime.block_on(run());
 }
 
@@ -49,12 +50,13 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn gather() -> Self {
+    /// So many of them are dead.
+    async fn gather(dead_ones: usize) -> Self {
         let plc = Plc::start().await;
         let (mut dids, mut good, mut dead) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..LABELERS {
             let did = plc_did(&format!("fleet-{number}"));
-            if number % 10 < DEAD * 10 / LABELERS {
+            if number % 10 < dead_ones * 10 / LABELERS {
                 dead.push(dead::Dead::new(&did, number / 10, &plc).await);
             } else {
                 let labeler = FakeLabeler::start(&did, SigningKey::k256(1), &plc).await;
@@ -75,8 +77,22 @@ impl Fleet {
     }
 }
 
+/// All of them good, and nobody says anything.
+async fn idle() {
+    let fleet = Fleet::gather(0).await;
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::start(&fleet.plc.url(), &dir.path().join("labeltap.db"));
+    program.add(&fleet.dids).await;
+    while fleet.open() < fleet.good.len() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(SETTLE).await;
+    println!("{LABELERS} labelers, all good and idle");
+    println!("memory after a minute              {:.1} MB", program.rss_kib() as f64 * 1.024e-3);
+}
+
 async fn run() {
-    let fleet = Fleet::gather().await;
+    let fleet = Fleet::gather(DEAD).await;
     let dir = tempfile::tempdir().unwrap();
     let begun = Instant::now();
     let program = Program::start(&fleet.plc.url(), &dir.path().join("labeltap.db"));
@@ -84,7 +100,7 @@ async fn run() {
     while fleet.open() < fleet.good.len() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    println!("{LABELERS} labelers, {DEAD} of them dead");
+    println!("\n{LABELERS} labelers, {DEAD} of them dead");
     println!("all {} good ones connected after   {:.1} s", fleet.good.len(), seconds(begun));
     println!("the directory was asked for that   {} times", fleet.asked());
     tokio::time::sleep(SETTLE).await;

@@ -26,7 +26,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Bytes read at once. Small, since most of a thousand connections are idle; large enough
 /// that a backfill spends its time elsewhere.
-const READ_BUFFER: usize = 8 << 10;
+const READ_BUFFER: usize = 4 << 10;
 
 /// Bytes of pongs that may wait for a peer that does not read; beyond, it is a broken one.
 const WRITE_BUFFER: usize = 64 << 10;
