@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use verify::{Held, Judged, Key, KeyTables, KeyTerm, judge_all, judge_all_by_old_keys};
 use wire::RawLabel;
 
-/// Labels in one portion, checked together: about 5 ms of work, so that nobody waits long for
+/// Labels in one portion, checked together: 5 to 10 ms of work, so that nobody waits long for
 /// a turn, and enough for what they share to cost each of them next to nothing.
 const PORTION: usize = 256;
 
@@ -47,12 +47,11 @@ impl Judges {
         labeler: &Did,
         key: &Key,
     ) -> Result<Vec<Judged>, NotJudged> {
-        let portion = if self.tables.serve(key) { PORTION } else { SMALL_PORTION };
         let (labeler, key) = (labeler.clone(), key.clone());
         let look = move |labels: &[RawLabel], tables: &KeyTables| {
             judge_all(labels, &labeler, &key, tables)
         };
-        self.in_portions(labels, portion, look).await
+        self.in_portions(labels, look).await
     }
 
     /// The same by keys of the past; `None` where none of them makes a label hold.
@@ -62,14 +61,11 @@ impl Judges {
         labeler: &Did,
         terms: Arc<Vec<KeyTerm>>,
     ) -> Result<Vec<Option<Judged>>, NotJudged> {
-        // Several keys may have to be tried on each.
-        let together = terms.iter().all(|term| self.tables.serve(&term.key));
-        let portion = if together { PORTION } else { SMALL_PORTION };
         let labeler = labeler.clone();
         let look = move |labels: &[RawLabel], tables: &KeyTables| {
             judge_all_by_old_keys(labels, &labeler, &terms, tables)
         };
-        self.in_portions(labels, portion, look).await
+        self.in_portions(labels, look).await
     }
 
     /// To be called every half minute: lets go of tables that were hardly used since.
@@ -81,9 +77,9 @@ impl Judges {
     async fn in_portions<T: Send + 'static>(
         &self,
         labels: Vec<RawLabel>,
-        portion: usize,
         look: impl Fn(&[RawLabel], &KeyTables) -> Vec<T> + Clone + Send + 'static,
     ) -> Result<Vec<T>, NotJudged> {
+        let portion = if self.tables.serve() { PORTION } else { SMALL_PORTION };
         let portions: Vec<Vec<RawLabel>> = labels.chunks(portion).map(<[_]>::to_vec).collect();
         let judged: Vec<Vec<T>> = futures_util::stream::iter(portions)
             .map(|portion| self.portion(portion, look.clone()))
@@ -174,21 +170,27 @@ mod tests {
 
     #[tokio::test]
     async fn keys_of_the_past_are_tried_in_order_too() {
-        let (rig, judges) = (Rig::new(Curve::K256, 700), Judges::new(2, 64 << 20));
-        let until = Some(Millis(i64::MAX));
-        let terms = Arc::new(vec![KeyTerm { key: rig.key, from: Millis(0), until }]);
-        let judged = judges.judge_by_old_keys(rig.labels, &rig.did, terms).await.unwrap();
-        let judged: Vec<_> = judged.iter().map(|one| one.as_ref().map(shown)).collect();
-        let expected = |n| Some(expected(n, Verdict::VerifiedOldKey)).filter(|it| !it.1.is_empty());
-        assert_eq!(judged, (0..700).map(expected).collect::<Vec<_>>());
+        for curve in [Curve::K256, Curve::P256] {
+            let (rig, judges) = (Rig::new(curve, 700), Judges::new(2, 64 << 20));
+            let until = Some(Millis(i64::MAX));
+            let terms = Arc::new(vec![KeyTerm { key: rig.key, from: Millis(0), until }]);
+            let judged = judges.judge_by_old_keys(rig.labels, &rig.did, terms).await.unwrap();
+            let judged: Vec<_> = judged.iter().map(|one| one.as_ref().map(shown)).collect();
+            let expected =
+                |n| Some(expected(n, Verdict::VerifiedOldKey)).filter(|it| !it.1.is_empty());
+            assert_eq!(judged, (0..700).map(expected).collect::<Vec<_>>(), "{curve:?}");
+        }
     }
 
     #[tokio::test]
     async fn tables_end_with_the_period_after_the_last_use() {
-        let (rig, judges) = (Rig::new(Curve::K256, 700), Judges::new(2, 64 << 20));
-        judges.judge(rig.labels, &rig.did, &rig.key).await.unwrap();
+        let judges = Judges::new(2, 64 << 20);
+        for curve in [Curve::K256, Curve::P256] {
+            let rig = Rig::new(curve, 700);
+            judges.judge(rig.labels, &rig.did, &rig.key).await.unwrap();
+        }
         judges.end_period();
-        assert_eq!(judges.tables.held().tables, 1);
+        assert_eq!(judges.tables.held().tables, 2);
         judges.end_period();
         assert_eq!(judges.tables.held().tables, 0);
     }

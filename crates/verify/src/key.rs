@@ -1,17 +1,21 @@
 //! A labeler's public key: read once, asked many times.
 //!
-//! Each curve is checked by whoever does it fastest among what we have anyway: k256 by the
-//! `k256` crate, many signatures at once by [`batch`]; P-256 by aws-lc, which TLS brings along
-//! and which takes a fifth of the time of `p256`. Low-S is checked here for both, since aws-lc
-//! does not.
+//! Each curve is checked by whoever does it fastest among what we have anyway: many signatures
+//! at once by [`batch`]; one of k256 by the `k256` crate; one of P-256 by aws-lc, which TLS
+//! brings along and which takes a quarter of the time of `p256`. Low-S is checked by
+//! [`has_form`] for all of them, since aws-lc does not.
 
 use crate::batch;
+use crate::group::Group;
 use crate::multikey::{self, Curve};
+use crate::multiples::Table;
 use crate::shape::has_form;
 use crate::{KeyError, KeyTables, SignatureFault};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
-use k256::AffinePoint;
+use k256::Secp256k1;
 use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use k256::elliptic_curve::AffinePoint;
+use p256::NistP256;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +40,21 @@ pub struct Key {
 #[derive(Clone)]
 enum Verifier {
     K256(k256::ecdsa::VerifyingKey),
-    P256(Arc<ParsedPublicKey>),
+    P256(Arc<P256>),
+}
+
+/// A P-256 key as aws-lc has it, and its point.
+struct P256 {
+    alone: ParsedPublicKey,
+    affine: p256::AffinePoint,
+}
+
+impl P256 {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let alone = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).ok()?;
+        let affine = *p256::PublicKey::from_sec1_bytes(bytes).ok()?.as_affine();
+        Some(Self { alone, affine })
+    }
 }
 
 impl Key {
@@ -86,9 +104,9 @@ impl Key {
             Curve::K256 => k256::ecdsa::VerifyingKey::from_sec1_bytes(bytes)
                 .map(Verifier::K256)
                 .map_err(|_| KeyError::Point)?,
-            Curve::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes)
-                .map(|key| Verifier::P256(Arc::new(key)))
-                .map_err(|_| KeyError::Point)?,
+            Curve::P256 => {
+                P256::read(bytes).map(|key| Verifier::P256(Arc::new(key))).ok_or(KeyError::Point)?
+            }
         };
         Ok(Self { verifier, point })
     }
@@ -116,7 +134,7 @@ impl Key {
             Verifier::K256(key) => k256::ecdsa::Signature::from_slice(sig)
                 .and_then(|sig| key.verify_prehash(&Sha256::digest(message), &sig))
                 .is_ok(),
-            Verifier::P256(key) => key.verify_sig(message, sig).is_ok(),
+            Verifier::P256(key) => key.alone.verify_sig(message, sig).is_ok(),
         };
         if holds { Ok(()) } else { Err(SignatureFault::Wrong) }
     }
@@ -124,27 +142,30 @@ impl Key {
     /// [`Key::check`] of each, in their order. Where the key has a table, or there are enough
     /// of them for one, they share the work and are done several times as fast.
     #[must_use]
-    pub fn check_all<'a>(
+    pub fn check_all(
         &self,
-        asked: &[Signed<'a>],
+        asked: &[Signed<'_>],
         tables: &KeyTables,
     ) -> Vec<Result<(), SignatureFault>> {
-        let together = self.k256().and_then(|(id, point)| {
-            tables.with(id, point, asked.len(), |table| {
-                let digest = |one: &Signed<'a>| (Sha256::digest(one.message).into(), one.sig);
-                batch::check(&asked.iter().map(digest).collect::<Vec<_>>(), table)
-            })
-        });
+        let together = match &self.verifier {
+            Verifier::K256(key) => self.together::<Secp256k1>(key.as_affine(), asked, tables),
+            Verifier::P256(key) => self.together::<NistP256>(&key.affine, asked, tables),
+        };
         let one_by_one = || asked.iter().map(|one| self.check(one.message, one.sig)).collect();
         together.unwrap_or_else(one_by_one)
     }
 
-    /// The compressed and the affine point of a k256 key.
-    pub(crate) fn k256(&self) -> Option<(&[u8; 33], &AffinePoint)> {
-        match &self.verifier {
-            Verifier::K256(key) => Some((&self.point, key.as_affine())),
-            Verifier::P256(_) => None,
-        }
+    /// The same with a table of the key's point, where it has one or gets one.
+    fn together<C: Group>(
+        &self,
+        affine: &AffinePoint<C>,
+        asked: &[Signed<'_>],
+        tables: &KeyTables,
+    ) -> Option<Vec<Result<(), SignatureFault>>> {
+        tables.with(&self.point, affine, asked.len(), |table: Table<'_, C>| {
+            let digests = asked.iter().map(|one| (Sha256::digest(one.message).into(), one.sig));
+            batch::check(&digests.collect::<Vec<_>>(), table)
+        })
     }
 
     const fn curve(&self) -> Curve {

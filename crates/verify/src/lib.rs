@@ -9,10 +9,11 @@
 //!
 //! All labels of a labeler are signed by one key, and a backfill has millions of them. So
 //! [`judge_all`] checks the signatures of many labels together (`batch`): multiples of the
-//! key are laid up (`multiples`), scalars are split in halves (`halves`), and one inversion
-//! does for all. Which keys have such tables, and how much memory they take, is decided by
-//! [`KeyTables`]. It accepts and refuses exactly what the verifier of the `k256` crate does,
-//! which checks single signatures. P-256 is rare and checked by aws-lc one by one.
+//! key are laid up (`multiples`), scalars are read as signed digits (`number`), and one
+//! inversion does for all. What the curves differ in is in `group`; scalars of k256 are split in
+//! halves before (`halves`). Which keys have such tables, and how much memory they take, is
+//! decided by [`KeyTables`]. It accepts and refuses exactly what the verifiers of the crates
+//! `k256` and `p256` do. Single signatures are checked by `k256` and, on P-256, by aws-lc.
 //!
 //! # Time
 //!
@@ -24,12 +25,14 @@
 mod batch;
 mod error;
 mod form;
+mod group;
 mod halves;
 mod judge;
 mod key;
 mod key_tables;
 mod multikey;
 mod multiples;
+mod number;
 mod shape;
 mod shelf;
 mod term;

@@ -1,4 +1,4 @@
-//! The memory of the tables that are kept: one piece, given back when they go.
+//! The memory of the tables that are kept: one piece for each curve, given back when they go.
 //!
 //! Freed one by one, between all the small things that are made meanwhile, tables would leave
 //! holes that no allocator hands back, so that a service that has read its backfill would
@@ -6,53 +6,68 @@
 //! the system for by itself and gives back at once (mallopt(3), `M_MMAP_THRESHOLD`); until
 //! they are written to, pages of it take no memory.
 
+use crate::group::Group;
 use crate::multiples::{Multiples, Table};
-use k256::AffinePoint;
+use k256::Secp256k1;
+use k256::elliptic_curve::AffinePoint;
+use p256::NistP256;
+use std::sync::RwLock;
 
-/// Points that the piece has room for at least: more than 32 MiB of them.
-const LEAST: usize = (33 << 20) / size_of::<AffinePoint>();
+/// What a piece has room for at least.
+const LEAST_BYTES: usize = 33 << 20;
+
+/// One for each curve.
+#[derive(Debug, Default)]
+pub(crate) struct Shelves {
+    pub(crate) k256: RwLock<Shelf<Secp256k1>>,
+    pub(crate) p256: RwLock<Shelf<NistP256>>,
+}
 
 /// Tables of one size, one after the other.
 #[derive(Debug)]
-pub(crate) struct Shelf {
-    bits: u32,
-    points: Vec<AffinePoint>,
+pub(crate) struct Shelf<C: Group> {
+    points: Vec<AffinePoint<C>>,
 }
 
-impl Shelf {
-    /// For tables with digits of so many bits. Takes no memory while there are none.
-    pub(crate) const fn new(bits: u32) -> Self {
-        Self { bits, points: Vec::new() }
+impl<C: Group> Default for Shelf<C> {
+    /// Takes no memory while there are no tables.
+    fn default() -> Self {
+        Self { points: Vec::new() }
     }
+}
+
+impl<C: Group> Shelf<C> {
+    /// Points of a table.
+    const LENGTH: usize = Multiples::<C>::count(C::KEPT);
 
     /// Puts a copy of a table up, and says at which place.
-    pub(crate) fn put(&mut self, table: Table<'_>) -> usize {
-        let place = self.points.len() / self.length();
+    pub(crate) fn put(&mut self, table: Table<'_, C>) -> usize {
+        let place = self.count();
         if self.points.is_empty() {
-            self.points.reserve_exact(LEAST);
+            self.points.reserve_exact(LEAST_BYTES / size_of::<AffinePoint<C>>());
         }
         self.points.extend_from_slice(table.points());
         place
     }
 
     /// The table at a place.
-    pub(crate) fn table(&self, place: usize) -> Option<Table<'_>> {
-        let points = self.points.chunks_exact(self.length()).nth(place)?;
-        Some(Table::new(points, self.bits))
+    pub(crate) fn table(&self, place: usize) -> Option<Table<'_, C>> {
+        let points = self.points.chunks_exact(Self::LENGTH).nth(place)?;
+        Some(Table::new(points, C::KEPT))
+    }
+
+    /// How many tables there are.
+    pub(crate) const fn count(&self) -> usize {
+        self.points.len() / Self::LENGTH
     }
 
     /// Keeps the tables at these places, which are theirs in the same order from now on as
     /// 0, 1, …, and gives the memory of the others back.
     pub(crate) fn keep(&mut self, places: &[usize]) {
-        let mut kept = Self::new(self.bits);
+        let mut kept = Self::default();
         for table in places.iter().filter_map(|place| self.table(*place)) {
             kept.put(table);
         }
         *self = kept;
-    }
-
-    /// Points of a table.
-    const fn length(&self) -> usize {
-        Multiples::count(self.bits)
     }
 }

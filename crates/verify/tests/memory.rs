@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop anywhere")]
 
-use k256::ecdsa::SigningKey;
 use verify::{Key, KeyTables, Signed};
 
 const MOST: usize = 64 << 20;
@@ -15,11 +14,17 @@ fn resident() -> usize {
     kibibytes.parse::<usize>().unwrap() << 10
 }
 
+/// Keys of both curves in turn.
 fn key(number: u8) -> Key {
-    let secret = SigningKey::from_slice(&[number; 32]).expect("a secret key");
-    let point = secret.verifying_key().to_sec1_point(true);
-    let text = format!("z{}", bs58::encode(point.as_bytes()).into_string());
-    Key::from_method("EcdsaSecp256k1VerificationKey2019", &text).unwrap()
+    let (curve, point) = if number.is_multiple_of(2) {
+        let secret = k256::ecdsa::SigningKey::from_slice(&[number; 32]).expect("a secret key");
+        ("k1", secret.verifying_key().to_sec1_point(true).to_bytes())
+    } else {
+        let secret = p256::ecdsa::SigningKey::from_slice(&[number; 32]).expect("a secret key");
+        ("r1", secret.verifying_key().to_sec1_point(true).to_bytes())
+    };
+    let text = format!("z{}", bs58::encode(point).into_string());
+    Key::from_method(&format!("EcdsaSecp256{curve}VerificationKey2019"), &text).unwrap()
 }
 
 /// Has as many labels checked as bring a key a table. None of them holds.

@@ -1,7 +1,9 @@
 //! Signatures of every kind, good and bad.
 
-use super::rig::{Case, ORDER, Random, Rig, joined, keys, lambda, low, number, power_of_two, sign};
-use k256::{Scalar, U256};
+use super::curves::Tried;
+use super::rig::{Case, Random, Rig, bytes, joined, keys, low, number, power_of_two, sign};
+use k256::U256;
+use k256::elliptic_curve::{Field, Scalar};
 
 /// What a case is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,13 +49,13 @@ impl Kind {
 }
 
 /// A case of any kind.
-pub(super) fn any(rig: &Rig, random: &mut Random) -> (Kind, Case) {
+pub(super) fn any<C: Tried>(rig: &Rig<C>, random: &mut Random) -> (Kind, Case) {
     let kind = random.of(&Kind::ALL);
     (kind, make(kind, rig, random))
 }
 
 /// One that takes no work with points: those kinds that are a good signature, changed.
-pub(super) fn cheap(rig: &Rig, random: &mut Random) -> (Kind, Case) {
+pub(super) fn cheap<C: Tried>(rig: &Rig<C>, random: &mut Random) -> (Kind, Case) {
     let kind = random.of(&[
         Kind::Genuine,
         Kind::FlippedSig,
@@ -67,21 +69,21 @@ pub(super) fn cheap(rig: &Rig, random: &mut Random) -> (Kind, Case) {
     (kind, make(kind, rig, random))
 }
 
-fn make(kind: Kind, rig: &Rig, random: &mut Random) -> Case {
+fn make<C: Tried>(kind: Kind, rig: &Rig<C>, random: &mut Random) -> Case {
     let (digest, sig) = rig.signed[random.below(rig.signed.len())];
     let (r, s) = halves(&sig);
     match kind {
         Kind::Genuine => (digest, sig),
-        Kind::EdgeDigest => sign(rig.secret, random.of(&edges()), random.scalar()),
+        Kind::EdgeDigest => sign::<C>(rig.secret, random.of(&edges::<C>()), random.scalar::<C>()),
         Kind::Chosen => chosen(rig, random),
-        Kind::ChosenAlmost => almost(chosen(rig, random), random),
+        Kind::ChosenAlmost => almost::<C>(chosen(rig, random), random),
         Kind::FlippedSig => (digest, flipped(sig, random)),
         Kind::FlippedDigest => (flipped(digest, random), sig),
         Kind::OtherDigest => (random.bytes(), sig),
-        Kind::OtherKey => sign(random.scalar(), digest, random.scalar()),
-        Kind::HighS => (digest, joined(r, (-number(s)).to_bytes().into())),
-        Kind::Swapped => (digest, low(number(s), number(r))),
-        Kind::EdgeHalf => (digest, edge_half((r, s), random)),
+        Kind::OtherKey => sign::<C>(random.scalar::<C>(), digest, random.scalar::<C>()),
+        Kind::HighS => (digest, joined(r, bytes::<C>(-number::<C>(s)))),
+        Kind::Swapped => (digest, low::<C>(number::<C>(s), number::<C>(r))),
+        Kind::EdgeHalf => (digest, edge_half::<C>((r, s), random)),
         Kind::Noise => (random.bytes(), joined(random.bytes(), random.bytes())),
     }
 }
@@ -96,56 +98,64 @@ fn flipped<const N: usize>(mut bytes: [u8; N], random: &mut Random) -> [u8; N] {
     bytes
 }
 
-fn edge_half((r, s): ([u8; 32], [u8; 32]), random: &mut Random) -> [u8; 64] {
-    let edge = random.of(&edges());
+fn edge_half<C: Tried>((r, s): ([u8; 32], [u8; 32]), random: &mut Random) -> [u8; 64] {
+    let edge = random.of(&edges::<C>());
     match random.below(3) {
         0 => joined(edge, s),
         1 => joined(r, edge),
-        _ => joined(edge, random.of(&edges())),
+        _ => joined(edge, random.of(&edges::<C>())),
     }
 }
 
 /// Numbers at which something may tip over.
-pub(super) fn edges() -> Vec<[u8; 32]> {
-    let order = U256::from_be_slice(&ORDER);
-    let half = order >> 1_u32;
-    let prime = U256::MAX.wrapping_sub(&U256::from_u64(0x1_0000_03d0));
+pub(super) fn edges<C: Tried>() -> Vec<[u8; 32]> {
+    let (order, prime) = (C::N, C::P);
+    let middles = [
+        U256::ZERO,
+        order >> 1_u32,
+        order,
+        prime,
+        prime.wrapping_sub(&order),
+        U256::ONE << 128_u32,
+    ];
     let mut edges = vec![U256::MAX];
-    for middle in [U256::ZERO, half, order, prime, prime.wrapping_sub(&order), U256::ONE << 128_u32]
-    {
+    for middle in middles {
         edges.extend([middle.wrapping_sub(&U256::ONE), middle, middle.wrapping_add(&U256::ONE)]);
     }
     edges.iter().map(|edge| edge.to_be_bytes().into()).collect()
 }
 
 /// Scalars with few digits, so that sums on the way meet what is added to them.
-pub(super) fn sparse(random: &mut Random) -> Scalar {
-    let mut scalar = Scalar::ZERO;
+pub(super) fn sparse<C: Tried>(random: &mut Random) -> Scalar<C> {
+    let places = [
+        0, 1, 5, 6, 9, 10, 12, 13, 18, 20, 26, 60, 117, 120, 126, 127, 128, 234, 247, 252, 254, 255,
+    ];
+    let one = Scalar::<C>::ONE;
+    let mut scalar = Scalar::<C>::ZERO;
     for _ in 0..=random.below(3) {
-        let digit = Scalar::from(1 + random.below(3) as u64);
-        let place = random.of(&[0, 1, 6, 10, 12, 13, 20, 26, 60, 117, 120, 126, 127, 128, 255]);
-        let unit = random.of(&[Scalar::ONE, lambda(), -Scalar::ONE, -lambda()]);
-        scalar += digit * power_of_two(place) * unit;
+        let digit = Scalar::<C>::from(1 + random.below(3) as u64);
+        let unit = random.of(&[one, C::lambda(), -one, -C::lambda()]);
+        scalar += digit * power_of_two::<C>(random.of(&places)) * unit;
     }
     scalar
 }
 
 /// Scalars for both points. Often what one of them begins with, or all of it, is what the
 /// other one comes to, or the opposite.
-pub(super) fn scalars(rig: &Rig, random: &mut Random) -> (Scalar, Scalar) {
-    let begin = Scalar::from(1 + random.below(3) as u64) * random.of(&[Scalar::ONE, lambda()]);
-    let rest =
-        power_of_two(random.of(&[10, 20, 30, 110, 120])) * random.of(&[Scalar::ONE, lambda()]);
-    let sign = random.of(&[Scalar::ONE, -Scalar::ONE]);
+pub(super) fn scalars<C: Tried>(rig: &Rig<C>, random: &mut Random) -> (Scalar<C>, Scalar<C>) {
+    let one = Scalar::<C>::ONE;
+    let units = [one, C::lambda()];
+    let begin = Scalar::<C>::from(1 + random.below(3) as u64) * random.of(&units);
+    let rest = power_of_two::<C>(random.of(&[10, 20, 30, 110, 120])) * random.of(&units);
     match random.below(6) {
-        0..3 => (begin * rig.secret * sign, begin + rest),
-        3 => (sparse(random), random.of(&keys())),
-        4 => (Scalar::ZERO, sparse(random)),
-        _ => (sparse(random), sparse(random)),
+        0..3 => (begin * rig.secret * random.of(&[one, -one]), begin + rest),
+        3 => (sparse::<C>(random), random.of(&keys::<C>())),
+        4 => (Scalar::<C>::ZERO, sparse::<C>(random)),
+        _ => (sparse::<C>(random), sparse::<C>(random)),
     }
 }
 
-fn chosen(rig: &Rig, random: &mut Random) -> Case {
+fn chosen<C: Tried>(rig: &Rig<C>, random: &mut Random) -> Case {
     loop {
         let (u1, u2) = scalars(rig, random);
         if let Some(case) = rig.chosen(u1, u2) {
@@ -154,12 +164,12 @@ fn chosen(rig: &Rig, random: &mut Random) -> Case {
     }
 }
 
-fn almost((digest, sig): Case, random: &mut Random) -> Case {
+fn almost<C: Tried>((digest, sig): Case, random: &mut Random) -> Case {
     let (r, s) = halves(&sig);
-    let more = |bytes: [u8; 32]| (number(bytes) + Scalar::ONE).to_bytes().into();
+    let more = |number_of: [u8; 32]| number::<C>(number_of) + Scalar::<C>::ONE;
     match random.below(3) {
-        0 => (more(digest), sig),
-        1 => (digest, joined(more(r), s)),
-        _ => (digest, low(number(r), number(s) + Scalar::ONE)),
+        0 => (bytes::<C>(more(digest)), sig),
+        1 => (digest, joined(bytes::<C>(more(r)), s)),
+        _ => (digest, low::<C>(number::<C>(r), more(s))),
     }
 }

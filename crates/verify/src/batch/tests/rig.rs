@@ -1,24 +1,18 @@
 //! A key with everything that has a say about its signatures.
 
+use super::curves::{Tried, Voice};
 use crate::batch::check;
 use crate::multiples::Multiples;
-use k256::ecdsa::signature::hazmat::PrehashVerifier;
-use k256::ecdsa::{Signature, VerifyingKey};
+use k256::U256;
 use k256::elliptic_curve::ops::Reduce;
 use k256::elliptic_curve::point::AffineCoordinates;
 use k256::elliptic_curve::scalar::IsHigh;
-use k256::{AffinePoint, FieldBytes, ProjectivePoint, Scalar, U256};
-use secp256k1::{Message, PublicKey};
+use k256::elliptic_curve::{Field, Group as _, PrimeField, ProjectivePoint, Scalar};
 use sha2::{Digest, Sha256};
 use std::hash::{BuildHasher, RandomState};
 
 /// A digest, and what is said to be a signature over it.
 pub(super) type Case = ([u8; 32], [u8; 64]);
-
-/// Of the group.
-pub(super) const ORDER: [u8; 32] = *b"\
-    \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\
-    \xba\xae\xdc\xe6\xaf\x48\xa0\x3b\xbf\xd2\x5e\x8c\xd0\x36\x41\x41";
 
 /// How many cases make so many thousand; few where nothing is optimised.
 pub(super) fn thousands(count: usize) -> usize {
@@ -55,8 +49,8 @@ impl Random {
         Sha256::digest(text).into()
     }
 
-    pub(super) fn scalar(&mut self) -> Scalar {
-        number(self.bytes())
+    pub(super) fn scalar<C: Tried>(&mut self) -> Scalar<C> {
+        number::<C>(self.bytes())
     }
 
     pub(super) fn below(&mut self, limit: usize) -> usize {
@@ -69,34 +63,32 @@ impl Random {
     }
 }
 
-pub(super) fn number(bytes: [u8; 32]) -> Scalar {
-    Scalar::reduce(&FieldBytes::from(bytes))
+pub(super) fn number<C: Tried>(bytes: [u8; 32]) -> Scalar<C> {
+    Reduce::reduce(&U256::from_be_slice(&bytes))
 }
 
-pub(super) fn power_of_two(exponent: u32) -> Scalar {
-    Scalar::reduce(&(U256::ONE << exponent))
-}
-
-/// What the endomorphism multiplies by.
-pub(super) fn lambda() -> Scalar {
-    Scalar::reduce(&U256::from_be_hex(
-        "5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd72",
-    ))
+pub(super) fn power_of_two<C: Tried>(exponent: u32) -> Scalar<C> {
+    Reduce::reduce(&(U256::ONE << exponent))
 }
 
 /// Secret keys: those whose public keys meet multiples of the generator, and some others.
-pub(super) fn keys() -> Vec<Scalar> {
-    let mut keys = vec![Scalar::ONE, Scalar::from(2_u64), Scalar::from(3_u64), lambda()];
-    keys.push(Scalar::from(2_u64).invert().unwrap());
-    keys.extend([6, 9, 13, 117, 126, 127, 128, 255].map(power_of_two));
+pub(super) fn keys<C: Tried>() -> Vec<Scalar<C>> {
+    let mut keys = vec![Scalar::<C>::ONE, C::lambda(), Scalar::<C>::TWO_INV];
+    keys.extend([2, 3].map(Scalar::<C>::from));
+    keys.extend([6, 9, 13, 117, 126, 127, 128, 255].map(power_of_two::<C>));
     keys.extend(keys.clone().into_iter().map(|key| -key));
-    keys.extend((0..8).map(|n| number(Sha256::digest([n]).into())));
+    keys.extend((0..8).map(|n| number::<C>(Sha256::digest([n]).into())));
     keys
 }
 
 /// r and s as a signature's bytes, with the lower of the two s.
-pub(super) fn low(r: Scalar, s: Scalar) -> [u8; 64] {
-    joined(r.to_bytes().into(), if bool::from(s.is_high()) { -s } else { s }.to_bytes().into())
+pub(super) fn low<C: Tried>(r: Scalar<C>, s: Scalar<C>) -> [u8; 64] {
+    let s = if bool::from(s.is_high()) { -s } else { s };
+    joined(bytes::<C>(r), bytes::<C>(s))
+}
+
+pub(super) fn bytes<C: Tried>(scalar: Scalar<C>) -> [u8; 32] {
+    scalar.to_repr().into()
 }
 
 pub(super) fn joined(r: [u8; 32], s: [u8; 32]) -> [u8; 64] {
@@ -104,72 +96,72 @@ pub(super) fn joined(r: [u8; 32], s: [u8; 32]) -> [u8; 64] {
 }
 
 /// The x of a point, modulo the order.
-pub(super) fn x(point: ProjectivePoint) -> Scalar {
-    Scalar::reduce(&point.to_affine().x())
+pub(super) fn x<C: Tried>(point: ProjectivePoint<C>) -> Scalar<C> {
+    let point: C::AffinePoint = point.into();
+    Reduce::reduce(&point.x())
 }
 
 /// A good signature.
-pub(super) fn sign(secret: Scalar, digest: [u8; 32], nonce: Scalar) -> Case {
-    let r = x(ProjectivePoint::GENERATOR * nonce);
-    let s = nonce.invert().unwrap() * (number(digest) + r * secret);
-    (digest, low(r, s))
+pub(super) fn sign<C: Tried>(secret: Scalar<C>, digest: [u8; 32], nonce: Scalar<C>) -> Case {
+    let r = x::<C>(ProjectivePoint::<C>::generator() * nonce);
+    let s = nonce.invert().unwrap() * (number::<C>(digest) + r * secret);
+    (digest, low::<C>(r, s))
 }
 
 /// A public key.
-pub(super) struct Rig {
-    pub(super) secret: Scalar,
-    pub(super) point: ProjectivePoint,
+pub(super) struct Rig<C: Tried> {
+    pub(super) secret: Scalar<C>,
+    pub(super) point: ProjectivePoint<C>,
     /// Good signatures.
     pub(super) signed: Vec<Case>,
-    pub(super) kept: Multiples,
-    passing: Multiples,
-    stock: VerifyingKey,
-    other: PublicKey,
+    pub(super) kept: Multiples<C>,
+    passing: Multiples<C>,
+    voices: [(&'static str, Voice); 2],
 }
 
-impl Rig {
-    pub(super) fn new(secret: Scalar) -> Self {
-        let mut rig = Self::of(ProjectivePoint::GENERATOR * secret);
+impl<C: Tried> Rig<C> {
+    pub(super) fn new(secret: Scalar<C>) -> Self {
+        let mut rig = Self::of(ProjectivePoint::<C>::generator() * secret);
         rig.secret = secret;
         let mut random = Random::new(0, 0);
-        rig.signed = (0..50).map(|_| sign(secret, random.bytes(), random.scalar())).collect();
+        let mut sign = |_| sign::<C>(secret, random.bytes(), random.scalar::<C>());
+        rig.signed = (0..50).map(&mut sign).collect();
         rig
     }
 
     /// Whose secret nobody knows.
-    pub(super) fn of(point: ProjectivePoint) -> Self {
-        let affine = point.to_affine();
-        let stock = VerifyingKey::from_affine(affine).unwrap();
+    pub(super) fn of(point: ProjectivePoint<C>) -> Self {
+        let affine = point.into();
         Self {
-            secret: Scalar::ZERO,
+            secret: Scalar::<C>::ZERO,
             point,
             signed: Vec::new(),
-            kept: Multiples::new(&affine, 10),
-            passing: Multiples::new(&affine, 6),
-            stock,
-            other: PublicKey::from_slice(stock.to_sec1_point(true).as_bytes()).unwrap(),
+            kept: Multiples::new(&affine, C::KEPT),
+            passing: Multiples::new(&affine, C::PASSING),
+            voices: C::voices(affine),
         }
     }
 
     /// The signature that holds because `u1 G + u2 Q` has the right x, whatever these are;
     /// `None` where that is the identity.
-    pub(super) fn chosen(&self, u1: Scalar, u2: Scalar) -> Option<Case> {
-        let sum = ProjectivePoint::GENERATOR * u1 + self.point * u2;
-        let r = x(sum);
-        if sum.to_affine() == AffinePoint::IDENTITY || bool::from(u2.is_zero()) {
+    pub(super) fn chosen(&self, u1: Scalar<C>, u2: Scalar<C>) -> Option<Case> {
+        let sum = ProjectivePoint::<C>::generator() * u1 + self.point * u2;
+        let r = x::<C>(sum);
+        if bool::from(sum.is_identity()) || bool::from(u2.is_zero()) {
             return None;
         }
         // The other s is minus this one, and so are u1 and u2 and the sum; x is the same.
         let s = r * u2.invert().unwrap();
-        Some(((u1 * s).to_bytes().into(), low(r, s)))
+        Some((bytes::<C>(u1 * s), low::<C>(r, s)))
     }
 
     /// What everybody says of these, who must agree.
     pub(super) fn agreed(&self, cases: &[Case], random: &Random) -> Vec<bool> {
         let ours = self.by_tables(cases, random);
         for (case, ours) in cases.iter().zip(&ours) {
-            assert_eq!(*ours, self.stock(case), "k256: {case:x?}, {self:?}, {random:?}");
-            assert_eq!(*ours, self.other(case), "libsecp256k1: {case:x?}, {self:?}, {random:?}");
+            for (name, voice) in &self.voices {
+                assert_eq!(*ours, voice(case), "{name}: {case:x?}, {self:?}, {random:?}");
+            }
         }
         ours
     }
@@ -185,27 +177,17 @@ impl Rig {
     pub(super) fn by_a_table(&self, cases: &[Case], random: &mut Random) -> Vec<bool> {
         by_table(cases, random.of(&[&self.kept, &self.passing]))
     }
-
-    fn stock(&self, (digest, sig): &Case) -> bool {
-        let sig = Signature::from_slice(sig);
-        sig.is_ok_and(|sig| self.stock.verify_prehash(digest, &sig).is_ok())
-    }
-
-    fn other(&self, (digest, sig): &Case) -> bool {
-        let sig = secp256k1::ecdsa::Signature::from_compact(sig);
-        let message = Message::from_digest(*digest);
-        sig.is_ok_and(|sig| secp256k1::ecdsa::verify(&sig, message, &self.other).is_ok())
-    }
 }
 
-fn by_table(cases: &[Case], table: &Multiples) -> Vec<bool> {
+fn by_table<C: Tried>(cases: &[Case], table: &Multiples<C>) -> Vec<bool> {
     let asked: Vec<([u8; 32], &[u8])> =
         cases.iter().map(|(digest, sig)| (*digest, sig.as_slice())).collect();
     check(&asked, table.table()).into_iter().map(|holds| holds.is_ok()).collect()
 }
 
-impl std::fmt::Debug for Rig {
+impl<C: Tried> std::fmt::Debug for Rig<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "key {}", self.other)
+        let point: C::AffinePoint = self.point.into();
+        write!(f, "{:?} key {point:?}", C::CURVE)
     }
 }
