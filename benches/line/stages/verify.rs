@@ -49,7 +49,7 @@ pub(crate) fn run(plan: &Plan) {
         let sig = p256::ecdsa::Signature::from_slice(&bare.sig).unwrap();
         p256_key.verify_prehash(&bare.digest, &sig).is_ok()
     };
-    let (kept, none, passing) = (KeyTables::new(64 << 20), KeyTables::new(0), KeyTables::new(1));
+    let (kept, passing) = (KeyTables::new(64 << 20), KeyTables::new(1));
     let measured = take_turns(
         plan.rounds,
         vec![
@@ -67,9 +67,13 @@ pub(crate) fn run(plan: &Plan) {
             Candidate::pass("libsecp256k1", count, || {
                 assert!(k256_bare.iter().all(other));
             }),
-            Candidate::pass("judge_all, P-256", count, || all_hold(&p256, &p256_raw, &none)),
+            Candidate::pass("judge_all, P-256", count, || all_hold(&p256, &p256_raw, &kept)),
+            Candidate::pass("judge_all, P-256, passing tables", count, || {
+                all_hold(&p256, &p256_raw, &passing);
+            }),
+            Candidate::pass("judge, P-256, one by one", count, || each_holds(&p256, &p256_raw)),
             Candidate::pass("check_all, P-256", count, || {
-                all_checked(&p256, &p256_bare, &none);
+                all_checked(&p256, &p256_bare, &kept);
             }),
             Candidate::pass("stock p256, verify_prehash", count, || {
                 assert!(p256_bare.iter().all(stock_p256));
@@ -78,14 +82,16 @@ pub(crate) fn run(plan: &Plan) {
     );
     table::head();
     measured.iter().for_each(table::rates);
-    let [judged, _, _, checked, stock, other, judged_p, checked_p, stock_p] = &*measured else {
-        return;
-    };
+    let (k256, p256) = measured.split_at(6.min(measured.len()));
+    let [judged, _, _, checked, stock, other] = k256 else { return };
+    let [judged_p, passing_p, single_p, checked_p, stock_p] = p256 else { return };
     table::values("judge_all / stock k256", &judged.times_as_fast_as(stock));
     table::values("judge_all / libsecp256k1", &judged.times_as_fast_as(other));
     table::values("check_all / stock k256", &checked.times_as_fast_as(stock));
     table::values("check_all / libsecp256k1", &checked.times_as_fast_as(other));
     table::values("judge_all / stock p256", &judged_p.times_as_fast_as(stock_p));
+    table::values("judge_all, passing / stock p256", &passing_p.times_as_fast_as(stock_p));
+    table::values("judge, one by one / stock p256", &single_p.times_as_fast_as(stock_p));
     table::values("check_all / stock p256", &checked_p.times_as_fast_as(stock_p));
 }
 
