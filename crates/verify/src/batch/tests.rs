@@ -36,6 +36,7 @@ on_both_curves! {
     very_many_mutations_are_refused_and_what_they_came_from_is_not,
     r_s_and_digest_at_every_edge,
     an_r_that_wrapped_around_the_order_holds,
+    an_s_is_low_up_to_half_the_order,
     an_r_that_could_have_wrapped_and_did_not_holds_too,
     what_adds_up_to_the_identity_holds_for_no_r,
     sums_that_meet_themselves_or_their_opposite_on_the_way_are_right,

@@ -2,7 +2,7 @@
 
 use super::cases::{edges, scalars};
 use super::curves::Tried;
-use super::rig::{Case, Random, Rig, bytes, joined, keys, low, number};
+use super::rig::{Case, Random, Rig, bytes, joined, keys, low, number, x};
 use crate::batch::check;
 use k256::U256;
 use k256::elliptic_curve::{Field, Group as _, ProjectivePoint, Scalar};
@@ -28,8 +28,16 @@ fn points_from<C: Tried>(start: U256) -> impl Iterator<Item = (ProjectivePoint<C
     numbers.filter_map(|x| Some((C::lift(x)?.into(), x)))
 }
 
-/// A signature with this r whose point is R, and the key under which it is one:
-/// (s R - z G) / r.
+/// The key under which r and s are a signature over z whose point is R: (s R - z G) / r.
+fn key_for<C: Tried>(
+    point: ProjectivePoint<C>,
+    (r, s, z): (Scalar<C>, Scalar<C>, [u8; 32]),
+) -> Rig<C> {
+    let of_generator = ProjectivePoint::<C>::generator() * number::<C>(z);
+    Rig::of((point * s - of_generator) * r.invert().unwrap())
+}
+
+/// A signature with this r whose point is R, and its key.
 fn with_point<C: Tried>(
     point: ProjectivePoint<C>,
     r: U256,
@@ -38,8 +46,26 @@ fn with_point<C: Tried>(
     let (r, z) = (number::<C>(r.to_be_bytes().into()), random.bytes());
     let sig = low::<C>(r, random.scalar::<C>());
     let s = number::<C>(sig[32..].try_into().unwrap());
-    let of_generator = ProjectivePoint::<C>::generator() * number::<C>(z);
-    (Rig::of((point * s - of_generator) * r.invert().unwrap()), z, sig)
+    (key_for::<C>(point, (r, s, z)), z, sig)
+}
+
+/// Signatures that are good but for that.
+pub(super) fn an_s_is_low_up_to_half_the_order<C: Tried>() {
+    let mut random = quiet();
+    let half = C::N >> 1_u32;
+    let less = |number: U256| number.wrapping_sub(&U256::ONE);
+    let more = |number: U256| number.wrapping_add(&U256::ONE);
+    let low = [U256::ONE, half >> 1_u32, less(half), half];
+    let high =
+        [more(half), more(more(half)), more(half).wrapping_add(&(half >> 40_u32)), less(C::N)];
+    for (s, holds) in low.map(|s| (s, true)).into_iter().chain(high.map(|s| (s, false))) {
+        let (nonce, z) = (random.scalar::<C>(), random.bytes());
+        let point = ProjectivePoint::<C>::generator() * nonce;
+        let (r, bytes_of_s) = (x::<C>(point), s.to_be_bytes().into());
+        let rig = key_for::<C>(point, (r, number::<C>(bytes_of_s), z));
+        let case = (z, joined(bytes::<C>(r), bytes_of_s));
+        assert_eq!(rig.agreed(&[case], &random), [holds], "{s}");
+    }
 }
 
 pub(super) fn an_r_that_wrapped_around_the_order_holds<C: Tried>() {
