@@ -97,7 +97,8 @@ pub(crate) fn remove(desk: &mut Desk<'_>, dids: &[Did], purge: bool) -> Result<(
                 desk.db.prepare_cached("UPDATE labelers SET tracked = 0 WHERE did = ?1")?;
             update.execute([did.as_str()])?;
         }
-        desk.ledger.roster += u64::from(tracked);
+        // Whoever keeps a copy of what a labeler said has to hear that it is forgotten.
+        desk.ledger.roster += u64::from(tracked || purge);
     }
     Ok(())
 }
@@ -210,6 +211,13 @@ pub(crate) fn tracked(db: &Connection) -> Result<Vec<LabelerRow>, StoreError> {
 pub(crate) fn tracked_dids(db: &Connection) -> Result<Vec<Did>, StoreError> {
     let mut select = db.prepare_cached("SELECT did FROM labelers WHERE tracked ORDER BY did")?;
     let rows = select.query_map([], |row| did(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Every labeler that is tracked or was removed, ordered by DID.
+pub(crate) fn known(db: &Connection) -> Result<Vec<LabelerRow>, StoreError> {
+    let mut select = db.prepare_cached(&format!("SELECT {COLUMNS} FROM labelers ORDER BY did"))?;
+    let rows = select.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -58,7 +58,7 @@ pub use declarations::{DeclarationRow, Declared};
 pub use error::{OpenError, Remedy, StoreError};
 pub use frames::{Held, HeldFrames};
 pub use handle::Store;
-pub use index::{Found, Pattern, Query};
+pub use index::{Found, Pattern, Query, Standing, Stretch};
 pub use lookups::{Concluded, Conclusion, Hints, Kept, Lane, Lookup, Next};
 pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use store::{Batch, Entry, Pattern, Query, Source, Store};
+use store::{Batch, Entry, Pattern, Query, Source, Standing, Store};
 
 const NAMES: [&str; 2] = ["ann", "bob"];
 const URIS: [&str; 5] = [
@@ -160,6 +160,7 @@ async fn play(steps: &[Step]) {
         let events = events_after(&store, EventId::START, usize::MAX).await;
         compare(&store, &events, &URIS.map(str::to_owned)).await;
         ask(&store, &events).await;
+        walk(&store, &events).await;
     }
 }
 
@@ -206,6 +207,41 @@ async fn ask(store: &Store, events: &[LabelEvent]) {
             found.extend(page.iter().map(|event| event.id));
         }
         assert_eq!(found, about.collect::<Vec<_>>(), "{uri}");
+    }
+}
+
+/// All that are current by stretches of the log.
+async fn stretches(store: &Store, rows: usize) -> (Vec<Standing>, u64) {
+    let (mut current, mut looked, mut after) = (Vec::new(), 0, EventId::START);
+    while after < store.head().borrow().last {
+        let stretch = store.stretch(after, rows).await.unwrap();
+        assert!(stretch.read > after, "goes on");
+        assert!(stretch.looked <= rows as u64);
+        looked += stretch.looked;
+        current.extend(stretch.current);
+        after = stretch.read;
+    }
+    (current, looked)
+}
+
+/// What is current, by stretches, and what the log says to it.
+async fn walk(store: &Store, events: &[LabelEvent]) {
+    let newest = newest(events.iter()).into_values().flat_map(BTreeMap::into_values);
+    let newest: BTreeSet<EventId> = newest.collect();
+    let lives: BTreeMap<String, i64> = store
+        .known_labelers()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.did.as_str().to_owned(), row.row))
+        .collect();
+    let (current, looked) = stretches(store, 1 + events.len() / 3).await;
+    assert_eq!(looked, events.len() as u64);
+    let expected: Vec<&LabelEvent> =
+        events.iter().filter(|event| newest.contains(&event.id)).collect();
+    assert_eq!(current.iter().map(|one| &one.event).collect::<Vec<_>>(), expected);
+    for one in &current {
+        assert_eq!(one.life, lives[one.event.labeler.as_str()]);
     }
 }
 
@@ -287,6 +323,7 @@ async fn many_labels_are_found_again_after_many_merges() {
     let uris: BTreeSet<&String> = events.iter().map(|event| &event.label.uri).collect();
     let uris: Vec<String> = uris.into_iter().step_by(29).cloned().collect();
     compare(&store, &events, &uris).await;
+    walk(&store, &events).await;
     store.close().await;
     let db = Connection::open(&path).unwrap();
     let runs: i64 = db
@@ -344,6 +381,8 @@ async fn what_was_stored_before_there_was_an_index_is_put_into_it() {
     store.close().await;
     let store = Store::open(&path).unwrap();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let mut read = EventId::START;
+    let mut current = Vec::new();
     while store
         .current(vec![uri(4999)], None)
         .await
@@ -352,10 +391,20 @@ async fn what_was_stored_before_there_was_an_index_is_put_into_it() {
         .all(|event| event.id != id(24_999))
     {
         assert!(tokio::time::Instant::now() < deadline);
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        // Never past what is in the index already.
+        let stretch = store.stretch(read, 500).await.unwrap();
+        (read, current) = (stretch.read, [current, stretch.current].concat());
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let events = events_after(&store, EventId::START, usize::MAX).await;
     assert_eq!(events.len(), 25_100);
+    while read < store.head().borrow().last {
+        let stretch = store.stretch(read, usize::MAX).await.unwrap();
+        (read, current) = (stretch.read, [current, stretch.current].concat());
+    }
+    // Each of the 10,000 was current when it was come to, unless it had a successor by then.
+    let last: BTreeSet<i64> = current.iter().map(|one| one.event.id.get()).collect();
+    assert!((15_001..=25_100).all(|id| last.contains(&id)), "{} of 10,100", last.len());
     assert_eq!(events.first().unwrap().label.cts, "2023-11-14T22:00:00.000Z");
     let uris: Vec<String> = (0..10_000).step_by(37).map(uri).collect();
     compare(&store, &events, &uris).await;

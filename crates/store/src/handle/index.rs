@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::StoreError;
-use crate::index::{self, Found, Query};
+use crate::index::{self, Found, Query, Stretch};
 use label::{Did, EventId, LabelEvent};
 
 impl Store {
@@ -47,5 +47,23 @@ impl Store {
         limit: usize,
     ) -> Result<Found, StoreError> {
         self.read(move |db| index::query(db, &query, after, limit)).await
+    }
+
+    /// Which labels above `after` are current, in the order of the log, of at most so many. One
+    /// short read, which may end before that: whoever wants more goes on above
+    /// [`Stretch::read`]. Nothing is left where that is the end of the log.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn stretch(&self, after: EventId, rows: usize) -> Result<Stretch, StoreError> {
+        self.read(move |db| index::stretch(db, after, rows)).await
+    }
+
+    /// A name that this database has and no other, except copies of it. It tells nothing else.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn name(&self) -> Result<String, StoreError> {
+        self.read(|db| Ok(index::salt(db)?.name())).await
     }
 }

@@ -188,7 +188,15 @@ impl Store {
         self.read(|db| labelers::tracked_dids(db)).await
     }
 
-    /// Changes whenever the set of tracked labelers does.
+    /// Every labeler that is tracked or was removed, ordered by DID.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn known_labelers(&self) -> Result<Vec<LabelerRow>, StoreError> {
+        self.read(|db| labelers::known(db)).await
+    }
+
+    /// Changes whenever the set of tracked labelers does, or one of those removed is purged.
     #[must_use]
     pub fn roster(&self) -> watch::Receiver<u64> {
         self.engine.roster()

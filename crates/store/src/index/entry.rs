@@ -67,6 +67,11 @@ impl Salt {
         i64::try_from(self.hash(b'v', val) >> 16).unwrap_or(i64::MAX)
     }
 
+    /// Of the database. What the hashes depend on cannot be told from it.
+    pub(crate) fn name(self) -> String {
+        format!("{:016x}", self.hash(b'n', "database"))
+    }
+
     fn hash(self, kind: u8, text: &str) -> u64 {
         let digest = Sha256::new().chain_update(self.0).chain_update([kind]).chain_update(text);
         let digest = digest.finalize();

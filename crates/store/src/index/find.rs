@@ -147,10 +147,15 @@ pub(super) fn entries(
             }
         }
     }
+    Ok(standing(found))
+}
+
+/// These in order, without those that were cancelled.
+pub(super) fn standing(mut found: Vec<Entry>) -> Vec<Entry> {
     found.sort_unstable();
     let cancelled = |pair: &[Entry]| pair.iter().any(|entry| entry.gone);
     let groups = found.chunk_by(Entry::meets).filter(|same| !cancelled(same));
-    Ok(groups.filter_map(|same| same.first().copied()).collect())
+    groups.filter_map(|same| same.first().copied()).collect()
 }
 
 /// The salt of this database.

@@ -26,6 +26,7 @@ mod merge;
 mod query;
 mod recent;
 mod runs;
+mod stretch;
 
 pub(crate) use entry::{Entry, Salt};
 pub(crate) use find::{current, history, salt};
@@ -33,6 +34,8 @@ pub(crate) use keeper::{Keeper, has_work};
 pub(crate) use query::query;
 pub use query::{Found, Pattern, Query};
 pub(crate) use recent::{add, count, take_away};
+pub(crate) use stretch::stretch;
+pub use stretch::{Standing, Stretch};
 
 #[cfg(test)]
 mod tests;
