@@ -7,7 +7,7 @@
 //! serve as their oracle. The servers belong to the value that started them: dropping it
 //! frees the port and ends every task.
 //!
-//! [`network`] is the other kind of peer: the real servers of `tests/network`.
+//! [`network`] and [`Postgres`] are the other kind of peer: real servers.
 
 pub mod cbor;
 mod cid;
@@ -20,6 +20,7 @@ mod labeler;
 pub mod network;
 mod oracle;
 mod plc;
+mod postgres;
 mod receiver;
 mod relay;
 pub mod repo;
@@ -33,6 +34,7 @@ pub use label::{LabelSpec, Sig, SignedLabel, Spelling, cts};
 pub use labeler::{Backlog, FakeLabeler, Numbering};
 pub use oracle::{bytes_of, verifies};
 pub use plc::{Answer, ExportAsked, Operation, Plc, Trouble};
+pub use postgres::Postgres;
 pub use receiver::{Post, Receiver, Reply};
 pub use relay::{FakeRelay, ListAsked, RecordAsked};
 pub use stream::{Cursors, Deed, Ending, Faults, Page, Refusal, Rule, Upgrade, When};

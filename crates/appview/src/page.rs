@@ -1,0 +1,67 @@
+//! A page of the log, as rows: what one transaction writes.
+
+use crate::row::Row;
+use crate::sink::Limits;
+use label::EventId;
+use std::collections::HashMap;
+use store::{Standing, Store, StoreError};
+
+/// Rows, and how far they bring the table.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// One for each key.
+    pub(crate) rows: Vec<Row>,
+    /// Everything up to here is in them.
+    pub(crate) read: EventId,
+    /// How many labels that was.
+    pub(crate) looked: u64,
+    /// Whether there was more.
+    pub(crate) full: bool,
+}
+
+/// Reads a page above `after`, in short reads.
+pub(crate) async fn read(
+    store: &Store,
+    after: EventId,
+    limits: &Limits,
+) -> Result<Page, StoreError> {
+    let mut gathered = Gathered::default();
+    let (mut read, mut looked) = (after, 0);
+    loop {
+        let stretch = store.stretch(read, limits.rows).await?;
+        let stands = stretch.read == read;
+        looked += stretch.looked;
+        read = stretch.read;
+        stretch.current.into_iter().for_each(|standing| gathered.add(standing));
+        let full = gathered.rows.len() >= limits.rows || gathered.weight >= limits.bytes;
+        let ends = stands || read >= store.head().borrow().last;
+        if full || ends {
+            return Ok(Page { rows: gathered.rows, read, looked, full: !ends });
+        }
+    }
+}
+
+/// Rows of several reads. What was current in one may not be any more in the next.
+#[derive(Default)]
+struct Gathered {
+    rows: Vec<Row>,
+    places: HashMap<(String, String, String), usize>,
+    weight: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, standing: Standing) {
+        let (row, skipped) = Row::of(standing);
+        if let Some(skipped) = skipped {
+            skipped.count();
+        }
+        let Some(row) = row else { return };
+        self.weight += row.weight();
+        let key = (row.src.clone(), row.uri.clone(), row.val.clone());
+        let place = *self.places.entry(key).or_insert(self.rows.len());
+        match self.rows.get_mut(place) {
+            Some(before) => *before = row,
+            None => self.rows.push(row),
+        }
+    }
+}
