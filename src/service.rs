@@ -86,8 +86,15 @@ impl Service {
             let keeping = retention::keep(store.clone(), retain, intake::wall_clock, crew.stop());
             crew.add("retention", keeping);
         }
+        let sink = run.appview.clone().map(|target| {
+            appview::start(store.clone(), target, appview::Limits::default(), crew.stop())
+        });
+        let (sink, keeping) = sink.unzip();
+        if let Some(keeping) = keeping {
+            crew.add("appview", keeping);
+        }
         let (deliver, delivering) =
-            deliver::Deliver::start(store.clone(), delivery(&run), crew.stop());
+            deliver::Deliver::start(store.clone(), delivery(&run, sink.clone()), crew.stop());
         crew.add("deliver", delivering);
         let stream = stream::Stream::new(store.clone(), stream::Limits::USUAL, crew.stop());
         let letting_go = stream.clone().ended();
@@ -98,6 +105,9 @@ impl Service {
         let gauges = deliver.clone();
         let render: api::Render = Arc::new(move || {
             gauges.gauge(intake::wall_clock());
+            if let Some(sink) = &sink {
+                sink.gauge();
+            }
             recorder.render()
         });
         let apart = metrics_listener.is_some();
@@ -172,7 +182,7 @@ fn hosts(run: &Run) -> Hosts {
     if run.allow_private_hosts { Hosts::Private } else { Hosts::Public }
 }
 
-fn delivery(run: &Run) -> deliver::Settings {
+fn delivery(run: &Run, sink: Option<appview::Progress>) -> deliver::Settings {
     let revealed = |secret: &Option<Secret>| secret.as_ref().map(|text| text.reveal().to_owned());
     deliver::Settings {
         window: run.window,
@@ -183,8 +193,16 @@ fn delivery(run: &Run) -> deliver::Settings {
         admin_password: revealed(&run.admin_password),
         webhook_secret: revealed(&run.webhook_secret),
         hosts: hosts(run),
+        reserved: vec![deliver::Reserved {
+            name: appview::CONSUMER,
+            read_by: sink.map(|sink| Arc::new(move || elsewhere(&sink)) as _),
+        }],
         now: intake::wall_clock,
     }
+}
+
+fn elsewhere(sink: &appview::Progress) -> deliver::Elsewhere {
+    deliver::Elsewhere { position: sink.position(), lag: sink.lag(), trouble: sink.trouble() }
 }
 
 fn reading(run: &Run) -> intake::Settings {

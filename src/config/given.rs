@@ -93,8 +93,8 @@ impl Text {
     fn refuse(&self, wrong: Wrong) -> UsageError {
         let found = match (self.setting.takes, wrong.found) {
             _ if self.text.is_empty() => "nothing".to_owned(),
-            (Takes::Secret(_), _) => "something else (not shown)".to_owned(),
             (_, Some(found)) => found,
+            (Takes::Secret(_), _) => "something else (not shown)".to_owned(),
             (_, None) => shown(&self.text),
         };
         UsageError::wrong(&self.from, &found, self.setting.allowed)

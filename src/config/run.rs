@@ -4,6 +4,7 @@ use super::given::Given;
 use super::secret::Secret;
 use super::usage::UsageError;
 use super::values::{self, Bind, LogFormat, LogLevel, Named};
+use appview::Target;
 use label::Hosts;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub struct Run {
     pub webhook_url: Option<Url>,
     /// Signs the bodies of webhooks.
     pub webhook_secret: Option<Secret>,
+    /// The database of an AppView whose table is kept in step.
+    pub appview: Option<Target>,
     /// Free bytes below which nothing is read or accepted; 0: there is no such limit.
     pub min_free_space: u64,
     /// How long labels that no longer apply are kept; `None`: for ever.
@@ -104,6 +107,7 @@ impl Run {
             max_deliveries: deliveries(given)?,
             webhook_url: given.optional("webhook-url", values::web)?,
             webhook_secret: given.secret("webhook-secret")?,
+            appview: given.optional("appview-database-url", values::postgres)?,
             min_free_space: given.value("min-free-space", values::size)?,
             retain_superseded: given.value("retain-superseded", values::retention)?,
             log_level: given.value("log-level", values::log_level)?,
@@ -126,10 +130,6 @@ fn deliveries(given: &Given<'_>) -> Result<Option<u32>, UsageError> {
 /// Settings of versions to come: right, but without effect. Whoever asks for one is told.
 fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
     let asked = [
-        (
-            "appview-database-url",
-            given.optional("appview-database-url", values::postgres)?.is_some(),
-        ),
         ("progress", given.optional("progress", values::yes_no)?.unwrap_or(false)),
     ];
     let mut lines = Vec::new();

@@ -185,10 +185,10 @@ const ROWS: &[Row] = &[
     ),
     row!(
         "appview-database-url",
-        warned,
+        |r| r.appview.as_ref().map_or(String::new(), ToString::to_string),
         "",
-        ("postgres://h/d", "version"),
-        ("postgresql://h", "version"),
+        ("postgres://u:p@h:1/d?schema=s", "h:1/d"),
+        ("postgresql://h", "h:5432/"),
         "mysql://h"
     ),
     row!(
@@ -338,15 +338,23 @@ fn a_wrong_value_is_told_in_one_line_with_its_place_and_what_is_allowed() {
 
 #[test]
 fn what_cannot_be_honoured_yet_is_said_with_the_name_it_was_asked_by() {
-    let secret = "postgres://u:hush@h/db";
-    let run = run(&["--progress"], &[("LABELTAP_APPVIEW_DATABASE_URL", secret)]).unwrap();
+    let run = run(&["--progress"], &[("LABELTAP_PUBLIC_XRPC", "yes")]).unwrap();
     assert_eq!(
         run.warnings,
         [
-            "LABELTAP_APPVIEW_DATABASE_URL (for --appview-database-url) has no effect in this version",
+            "LABELTAP_PUBLIC_XRPC (for --public-xrpc) has no effect in this version",
             "--progress has no effect in this version",
         ]
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_database_is_said_without_its_password() {
+    let secret = "postgres://u:hush@h/db?pool_size=3";
+    let wrong = run(&[], &[("LABELTAP_APPVIEW_DATABASE_URL", secret)]).unwrap_err().to_string();
+    assert!(wrong.contains("pool_size") && !wrong.contains("hush"), "{wrong}");
+    let right = run(&["--appview-database-url=postgres://u:hush@h/db"], &[]).unwrap();
+    assert!(!format!("{right:?}").contains("hush"));
 }
 
 #[test]

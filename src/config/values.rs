@@ -11,6 +11,7 @@ pub(super) use amount::{number, retention, size, span};
 pub(super) use bind::{bind, metrics_listen};
 pub(super) use names::{labelers, list, names};
 
+use appview::Target;
 use std::path::PathBuf;
 use url::Url;
 
@@ -117,9 +118,9 @@ pub(super) fn web_or_socket(text: &str) -> Result<Url, Wrong> {
     url(text, &["http", "https", "ws", "wss"])
 }
 
-/// A Postgres URL.
-pub(super) fn postgres(text: &str) -> Result<Url, Wrong> {
-    url(text, &["postgres", "postgresql"])
+/// The URL of an AppView's database. What is wrong with one is said without its password.
+pub(super) fn postgres(text: &str) -> Result<Target, Wrong> {
+    Target::read(text).map_err(|why| Wrong::called(format!("a URL of which {why}")))
 }
 
 fn url(text: &str, schemes: &[&str]) -> Result<Url, Wrong> {

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod appview;
 mod behaviours;
 mod channel;
 mod check;

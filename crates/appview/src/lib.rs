@@ -25,6 +25,7 @@
 
 mod check;
 mod condition;
+mod limits;
 mod marker;
 mod page;
 mod patience;
@@ -37,8 +38,10 @@ mod table;
 mod target;
 mod tls;
 mod trouble;
+mod watch;
 mod write;
 
+pub use limits::Limits;
 pub use progress::Progress;
-pub use sink::{CONSUMER, Limits, start};
+pub use sink::{CONSUMER, start};
 pub use target::Target;

@@ -1,7 +1,7 @@
 //! A page of the log, as rows: what one transaction writes.
 
+use crate::limits::Limits;
 use crate::row::Row;
-use crate::sink::Limits;
 use label::EventId;
 use std::collections::HashMap;
 use store::{Standing, Store, StoreError};
@@ -19,6 +19,10 @@ pub(crate) struct Page {
     pub(crate) full: bool,
 }
 
+/// Labels looked at for a page, for each row that it may have: where hardly any is current the
+/// position is to move all the same.
+const LOOKS: u64 = 10;
+
 /// Reads a page above `after`, in short reads.
 pub(crate) async fn read(
     store: &Store,
@@ -33,7 +37,9 @@ pub(crate) async fn read(
         looked += stretch.looked;
         read = stretch.read;
         stretch.current.into_iter().for_each(|standing| gathered.add(standing));
-        let full = gathered.rows.len() >= limits.rows || gathered.weight >= limits.bytes;
+        let full = gathered.rows.len() >= limits.rows
+            || gathered.weight >= limits.bytes
+            || looked >= limits.rows as u64 * LOOKS;
         let ends = stands || read >= store.head().borrow().last;
         if full || ends {
             return Ok(Page { rows: gathered.rows, read, looked, full: !ends });

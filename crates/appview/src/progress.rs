@@ -89,3 +89,21 @@ impl Progress {
         *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
+
+/// Says what the metrics mean.
+pub(crate) fn describe() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_gauge!(
+        "labeltap_appview_lag",
+        "labels of the log that are not in the AppView's table"
+    );
+    describe_gauge!("labeltap_appview_position", "the last event that is in the AppView's table");
+    describe_gauge!("labeltap_appview_up", "1 while the AppView's table is kept in step");
+    describe_counter!("labeltap_appview_rows_written_total", "rows of the AppView's table written");
+    describe_counter!("labeltap_appview_rows_removed_total", "rows of it taken away");
+    describe_counter!("labeltap_appview_skipped_total", "labels that cannot be in it, by reason");
+    describe_counter!(
+        "labeltap_appview_errors_total",
+        "failures of the database it is in, by kind"
+    );
+}

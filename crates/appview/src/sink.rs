@@ -1,20 +1,22 @@
 //! The sink itself: connects, finds out where it stands, and carries page after page.
 
 use crate::condition::Condition;
+use crate::limits::Limits;
 use crate::page::{self, Page};
 use crate::patience::patiently;
-use crate::progress::Progress;
+use crate::progress::{Progress, describe};
+use crate::row::Row;
 use crate::session::{Session, connect};
 use crate::sources::Sources;
 use crate::target::Target;
 use crate::trouble::Trouble;
+use crate::watch::Watch;
 use crate::{check, patience};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use label::EventId;
 use std::convert::Infallible;
 use std::time::Duration;
-use store::{Head, Store, StoreError};
-use tokio::sync::watch;
+use store::{Store, StoreError};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -22,38 +24,15 @@ use tokio_util::sync::CancellationToken;
 /// The consumer's name in the store, for retention and for people.
 pub const CONSUMER: &str = "appview";
 
+/// A transaction that takes longer makes the next one smaller, and one that takes a quarter of
+/// that makes it larger again, within the limits.
+const TOO_LONG: Duration = Duration::from_secs(20);
+
+/// The fewest rows in one.
+const FEW: usize = 100;
+
 /// For the position to be kept in the store when we stop; Postgres has it anyway.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What is fixed. Tests bring other numbers, nobody else should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Rows in one transaction.
-    pub rows: usize,
-    /// Bytes of them.
-    pub bytes: usize,
-    /// The pause after the first failure; it doubles.
-    pub shortest_pause: Duration,
-    /// The longest pause between two tries.
-    pub longest_pause: Duration,
-    /// How often the table is looked at when there is nothing to do.
-    pub look_every: Duration,
-    /// How often the position is kept in the store.
-    pub save_every: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rows: 10_000,
-            bytes: 8 << 20,
-            shortest_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(30),
-            look_every: Duration::from_secs(20),
-            save_every: Duration::from_secs(1),
-        }
-    }
-}
 
 /// A handle on how far it is, and the future that does the work. The future ends only after
 /// `stop`, or when the store gives up; it may be stopped between any two awaits.
@@ -74,6 +53,7 @@ pub fn start(
         has_rows: true,
         begun: false,
         was_well: false,
+        rows: limits.rows,
         store,
         target,
         limits,
@@ -85,6 +65,8 @@ struct Sink {
     store: Store,
     target: Target,
     limits: Limits,
+    /// Rows in one transaction, at the moment.
+    rows: usize,
     progress: Progress,
     condition: Condition,
     /// No position above this is ours: the end of the log when we began, and what we wrote.
@@ -136,6 +118,9 @@ impl Sink {
                 Err(trouble) => trouble,
             };
             self.condition.bad(&trouble);
+            if matches!(trouble, Trouble::Slow(_)) {
+                self.pace(TOO_LONG);
+            }
             if std::mem::take(&mut self.was_well) {
                 pauses = waits.build();
             }
@@ -186,8 +171,10 @@ impl Sink {
             let rows = self.of_this_life(&mut sources, &session, page.rows).await?;
             let next =
                 async { if page.full { self.read(page.read).await.map(Some) } else { Ok(None) } };
+            let begun = Instant::now();
             let (wrote, next) = tokio::join!(session.write(&rows, position, page.read), next);
             self.has_rows |= wrote?.written > 0;
+            self.pace(begun.elapsed());
             position = page.read;
             self.reach = self.reach.max(position);
             self.progress.came(position, page.looked);
@@ -202,7 +189,17 @@ impl Sink {
     }
 
     async fn read(&self, after: EventId) -> Result<Page, StoreError> {
-        patiently(|| page::read(&self.store, after, &self.limits)).await
+        let limits = Limits { rows: self.rows, ..self.limits };
+        patiently(|| page::read(&self.store, after, &limits)).await
+    }
+
+    /// Takes more or fewer rows together from here on, by what writing some took.
+    fn pace(&mut self, took: Duration) {
+        if took >= TOO_LONG {
+            self.rows = (self.rows / 2).max(FEW).min(self.limits.rows);
+        } else if took < TOO_LONG / 4 {
+            self.rows = (self.rows * 2).min(self.limits.rows);
+        }
     }
 
     /// Where the table stands, and whether all that is in it has to be looked through again.
@@ -244,8 +241,8 @@ impl Sink {
         &self,
         sources: &mut Sources,
         session: &Session,
-        mut rows: Vec<crate::row::Row>,
-    ) -> Result<Vec<crate::row::Row>, Trouble> {
+        mut rows: Vec<Row>,
+    ) -> Result<Vec<Row>, Trouble> {
         if rows.iter().any(|row| sources.life(&row.src).is_none_or(|life| life < row.life)) {
             sources.settle(session, &self.store).await?;
         }
@@ -260,7 +257,7 @@ impl Sink {
         sources: &mut Sources,
         position: EventId,
     ) -> Result<bool, Trouble> {
-        let Some((src, source)) = sources.to_check(position) else { return Ok(false) };
+        let Some((src, source)) = sources.next_to_check(position) else { return Ok(false) };
         let src = src.to_owned();
         match check::some(session, &self.store, &src, source).await? {
             Some(rows) if rows.is_empty() => {}
@@ -313,54 +310,4 @@ impl Sink {
         self.saved_at = Instant::now();
         Ok(())
     }
-}
-
-/// What has to be heard of.
-struct Watch {
-    head: watch::Receiver<Head>,
-    roster: watch::Receiver<u64>,
-    /// Whether labelers are to be looked at although nobody came or went.
-    look_again: bool,
-}
-
-impl Watch {
-    fn new(store: &Store) -> Self {
-        Self { head: store.head(), roster: store.roster(), look_again: false }
-    }
-
-    /// Whether somebody came or went since this was last asked.
-    fn roster_has_changed(&mut self) -> bool {
-        // Seen before the log is read, so that nothing comes in between unnoticed.
-        self.head.mark_unchanged();
-        let changed = self.roster.has_changed().unwrap_or(false);
-        self.roster.mark_unchanged();
-        std::mem::take(&mut self.look_again) || changed
-    }
-
-    /// Returns when the log has grown, or somebody came or went.
-    async fn changed(&mut self) {
-        tokio::select! {
-            Ok(()) = self.head.changed() => self.head.mark_changed(),
-            Ok(()) = self.roster.changed() => self.roster.mark_changed(),
-            // The store has ended: whoever asks it next is told.
-            else => {}
-        }
-    }
-}
-
-fn describe() {
-    use metrics::{describe_counter, describe_gauge};
-    describe_gauge!(
-        "labeltap_appview_lag",
-        "labels of the log that are not in the AppView's table"
-    );
-    describe_gauge!("labeltap_appview_position", "the last event that is in the AppView's table");
-    describe_gauge!("labeltap_appview_up", "1 while the AppView's table is kept in step");
-    describe_counter!("labeltap_appview_rows_written_total", "rows of the AppView's table written");
-    describe_counter!("labeltap_appview_rows_removed_total", "rows of it taken away");
-    describe_counter!("labeltap_appview_skipped_total", "labels that cannot be in it, by reason");
-    describe_counter!(
-        "labeltap_appview_errors_total",
-        "failures of the database it is in, by kind"
-    );
 }

@@ -60,7 +60,7 @@ impl Sources {
     }
 
     /// One whose rows can be looked through now, the log being in the table up to here.
-    pub(crate) fn to_check(&mut self, position: EventId) -> Option<(&str, &mut Source)> {
+    pub(crate) fn next_to_check(&mut self, position: EventId) -> Option<(&str, &mut Source)> {
         let ready = |source: &Source| {
             !source.checked && source.whole_at.is_some_and(|whole_at| whole_at <= position)
         };

@@ -68,12 +68,14 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::Full => "too many connections",
         Refusal::TooManyConsumers => "too many consumers are in use",
         Refusal::TooManyFilters => "too many different filters of one consumer are in use",
-        Refusal::Webhook => {
-            let reason = "this consumer is delivered by webhook";
-            return refuse(StatusCode::BAD_REQUEST, "InvalidRequest", reason);
-        }
+        Refusal::Webhook => return wrong("this consumer is delivered by webhook"),
+        Refusal::Reserved => return wrong("this consumer is a part of labeltap"),
     };
     refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", reason)
+}
+
+fn wrong(reason: &str) -> Response {
+    refuse(StatusCode::BAD_REQUEST, "InvalidRequest", reason)
 }
 
 fn refuse(status: StatusCode, error: &str, message: &str) -> Response {

@@ -57,6 +57,7 @@ pub(crate) enum Refusal {
     TooManyConsumers,
     TooManyFilters,
     Webhook,
+    Reserved,
 }
 
 /// One of the places for connections; free again when dropped.
@@ -145,6 +146,9 @@ impl Hall {
         let kept = patiently(|| self.store.consumers());
         let Some(kept) = stop.run_until_cancelled(kept).await else { return self.leave().await };
         for row in kept.map_err(DeliverError::Consumers)? {
+            if self.settings.reserved.iter().any(|name| name.is_read() && name.name == row.name) {
+                continue;
+            }
             self.inbox(&row.name);
             if let (Some(_), Some(standing)) = (row.webhook, self.names.standing(&row.name)) {
                 // Until its actor has opened it.

@@ -6,6 +6,7 @@ use crate::hall::{Arrival, Call, DEFAULT, Hall, Place, Refusal};
 use crate::hook::{self, Poster};
 use crate::names::{Names, Taken};
 use crate::query;
+use crate::reserved::Reserved;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::standing::Standing;
 use crate::taste::Taste;
@@ -35,6 +36,7 @@ struct Shared {
     places: Arc<Semaphore>,
     names: Arc<Names>,
     hosts: Hosts,
+    reserved: Vec<Reserved>,
     stop: CancellationToken,
 }
 
@@ -104,6 +106,7 @@ impl Deliver {
             places: Arc::new(Semaphore::new(limits.connections)),
             names: Arc::clone(&names),
             hosts: settings.hosts,
+            reserved: settings.reserved.clone(),
             stop: stop.clone(),
         };
         let poster = Poster::new(hook::Limits::default()).map_err(|error| error.to_string());
@@ -148,12 +151,22 @@ impl Deliver {
 
     /// Every consumer, ordered by name.
     pub fn consumers(&self) -> Vec<Told> {
-        self.0.names.all().iter().map(|standing| Told::of(standing)).collect()
+        let own = self.0.names.all();
+        let elsewhere = self.0.reserved.iter().filter_map(Reserved::told);
+        let mut all: Vec<Told> =
+            own.iter().map(|standing| Told::of(standing)).chain(elsewhere).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// One of them.
     pub fn consumer(&self, name: &str) -> Option<Told> {
-        self.0.names.running(name).map(|(standing, _)| Told::of(&standing))
+        let running = self.0.names.running(name).map(|(standing, _)| Told::of(&standing));
+        running.or_else(|| self.reserved(name)?.told())
+    }
+
+    fn reserved(&self, name: &str) -> Option<&Reserved> {
+        self.0.reserved.iter().find(|reserved| reserved.name == name)
     }
 
     /// Makes a consumer, or changes one. When this answers the change is durable, and
@@ -163,6 +176,9 @@ impl Deliver {
     /// See [`AskError`]; nothing was changed then.
     pub async fn put(&self, name: &str, change: Change) -> Result<Told, AskError> {
         let name = query::consumer(name).map_err(AskError::Invalid)?;
+        if self.reserved(&name).is_some() {
+            return Err(is_reserved(&name));
+        }
         // Before there is a consumer that would stay when the change is refused.
         change.begins_within(self.0.store.head().borrow().last)?;
         let held = self.0.names.hold(&name, None);
@@ -186,10 +202,14 @@ impl Deliver {
     /// are dropped.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` for the default consumer, which is always there; `Busy`.
+    /// `NotFound`; `Invalid` for the default consumer, which is always there, and for one that a
+    /// part of ours reads as; `Busy`.
     pub async fn remove(&self, name: &str) -> Result<(), AskError> {
         if name == DEFAULT {
             return Err(AskError::Invalid("the default consumer cannot be removed".to_owned()));
+        }
+        if self.reserved(name).is_some_and(Reserved::is_read) {
+            return Err(is_reserved(name));
         }
         self.ask(name, Ask::Remove).await
     }
@@ -204,7 +224,7 @@ impl Deliver {
         after: Option<EventId>,
         limit: usize,
     ) -> Result<Vec<DeadRow>, AskError> {
-        if self.0.names.running(name).is_none() {
+        if self.consumer(name).is_none() {
             return Err(AskError::NotFound(name.to_owned()));
         }
         Ok(self.0.store.dead(name.to_owned(), after, limit).await?)
@@ -241,6 +261,10 @@ impl Deliver {
         for standing in self.0.names.all() {
             gauge(&standing, now);
         }
+        for told in self.0.reserved.iter().filter_map(Reserved::told) {
+            let lag = metrics::gauge!("labeltap_consumer_lag_events", "consumer" => told.name);
+            lag.set(told.lag as f64);
+        }
     }
 
     /// Which hosts a did:web in a filter may name.
@@ -261,6 +285,9 @@ impl Deliver {
         if self.0.stop.is_cancelled() {
             return Err(Refusal::Stopping);
         }
+        if self.reserved(name).is_some() {
+            return Err(Refusal::Reserved);
+        }
         let permit = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Refusal::Full)?;
         let held = self.0.names.hold(name, taste).map_err(|taken| match taken {
             Taken::TooManyConsumers => Refusal::TooManyConsumers,
@@ -277,6 +304,10 @@ impl Deliver {
     pub(crate) async fn arrive(&self, arrival: Arrival) {
         let _dropped_when_stopped = self.0.calls.send(Call::Arrive(Box::new(arrival))).await;
     }
+}
+
+fn is_reserved(name: &str) -> AskError {
+    AskError::Invalid(format!("consumer {name:?} is a part of labeltap, and not to be changed"))
 }
 
 const STOPPING: AskError = AskError::Busy("the server is stopping");

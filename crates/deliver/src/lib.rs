@@ -28,6 +28,7 @@ mod packer;
 mod patience;
 mod query;
 mod rack;
+mod reserved;
 mod settings;
 mod sheet;
 mod shelf;
@@ -37,4 +38,5 @@ mod taste;
 
 pub use consumer::{AskError, Change, Start};
 pub use handle::{Deliver, Told};
+pub use reserved::{Elsewhere, Reserved};
 pub use settings::{DeliverError, Limits, Settings};

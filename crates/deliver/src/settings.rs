@@ -1,5 +1,6 @@
 //! What the operator chooses, what is fixed, and how delivery can fail.
 
+use crate::reserved::Reserved;
 use label::{Hosts, Millis};
 use std::time::Duration;
 use store::StoreError;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub webhook_secret: Option<String>,
     /// Which hosts a did:web in a filter may name.
     pub hosts: Hosts,
+    /// Names that are not for clients.
+    pub reserved: Vec<Reserved>,
     /// The clock.
     pub now: fn() -> Millis,
 }
@@ -40,6 +43,7 @@ impl Settings {
             admin_password: None,
             webhook_secret: None,
             hosts: Hosts::Public,
+            reserved: Vec::new(),
             now,
         }
     }

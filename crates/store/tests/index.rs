@@ -184,7 +184,7 @@ async fn ask(store: &Store, events: &[LabelEvent]) {
     for (number, patterns) in patterns.into_iter().enumerate() {
         let sources = [vec![], vec![did("ann")], vec![did("bob"), did("eve")]];
         let sources = sources.into_iter().cycle().nth(number + events.len()).unwrap();
-        let (negated, expired) = (number % 2 == 0, events.len() % 2 == 0);
+        let (negated, expired) = (number % 2 == 0, events.len().is_multiple_of(2));
         let query = Query { patterns, sources, negated, expired, now };
         let expected = expected(&query, events, &current);
         let limit = 1 + expected.len() / 3;

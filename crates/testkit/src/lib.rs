@@ -9,6 +9,7 @@
 //!
 //! [`network`] and [`Postgres`] are the other kind of peer: real servers.
 
+mod appview;
 pub mod cbor;
 mod cid;
 mod document;
@@ -27,6 +28,7 @@ pub mod repo;
 mod stream;
 mod time;
 
+pub use appview::AppView;
 pub use cid::cid_of;
 pub use document::{Document, plc_did};
 pub use key::{Curve, SigningKey};

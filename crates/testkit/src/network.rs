@@ -275,7 +275,7 @@ async fn launch(home: &Path) -> Result<Network, String> {
 
 /// The first line of the process. A thread reads it and all that follows, so that the
 /// process never waits for a reader; the thread ends with the process.
-async fn first_line(stdout: Option<ChildStdout>) -> Option<String> {
+pub(crate) async fn first_line(stdout: Option<ChildStdout>) -> Option<String> {
     let (to, line) = oneshot::channel();
     let mut lines = BufReader::new(stdout?).lines();
     std::thread::spawn(move || {

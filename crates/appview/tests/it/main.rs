@@ -1,7 +1,6 @@
 //! The sink against a real Postgres with the AppView's table in it.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test that cannot go on should stop"
 )]

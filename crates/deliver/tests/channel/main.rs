@@ -17,6 +17,7 @@ mod gauges;
 mod labelers;
 mod lanes;
 mod refusing;
+mod reserved;
 mod rig;
 mod said;
 mod sharing;

@@ -192,7 +192,7 @@ impl Opened {
         if !self.has_all_of(subject) {
             self.part.clear();
             let mut reading = Reading::from(db, self.slot, subject)?;
-            while !self.part.last().is_some_and(|last| last.subject > subject) {
+            while self.part.last().is_none_or(|last| last.subject <= subject) {
                 let Some(block) = reading.block(db)? else { break };
                 self.part.extend(block);
             }
