@@ -52,7 +52,8 @@ struct Stage {
 
 impl Stage {
     async fn post(&self, labelers: Option<&str>) -> Option<BTreeSet<(String, String)>> {
-        let answer = self.appview.ask("app.bsky.feed.getPosts", &[("uris", &self.post)], labelers);
+        let asked = [("uris", &*self.post)];
+        let answer = self.appview.ask("app.bsky.feed.getPosts", &asked, labelers);
         answer.await?["posts"].get(0).map(labels)
     }
 

@@ -75,7 +75,7 @@ fn product_files(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if name != "tests" && name != "examples" {
+            if !["tests", "examples", "benches"].contains(&name) {
                 product_files(&path, found);
             }
         } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {

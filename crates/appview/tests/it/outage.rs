@@ -57,23 +57,22 @@ async fn a_database_that_takes_no_writes_is_waited_for() {
     rig.becomes([row("ann", &post(1), "spam")]).await;
 }
 
+/// Takes ten seconds, which is how long a lock is waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_of_somebody_else_is_waited_for_and_holds_up_nobody() {
-    let Some(mut rig) = Rig::new().await else { return };
+    let Some(rig) = Rig::new().await else { return };
     rig.say("ann", [said(&post(1), "spam")]).await;
     let sink = rig.sink();
     sink.in_step().await;
-    let locked = rig.db.transaction().await.unwrap();
+    let mut other = connect(&rig.postgres.url()).await;
+    let locked = other.transaction().await.unwrap();
     locked.batch_execute("LOCK TABLE label IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let store = rig.store.clone();
-    let labels: Vec<_> = (2..10).map(|number| said(&post(number), "spam")).collect();
-    let row_of = |number| row("ann", &post(number), "spam");
     // What is said is stored meanwhile.
-    let labeler = store.labeler(crate::rig::did("ann")).await.unwrap().unwrap();
-    assert_eq!(labeler.labels, 1);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    rig.say("ann", (2..10).map(|number| said(&post(number), "spam"))).await;
+    assert_eq!(rig.store.counts().await.unwrap().labels, 9);
+    sink.waits_for("too slow").await;
+    assert_eq!((rig.marked().await, sink.progress.lag()), (1, 8));
     locked.rollback().await.unwrap();
-    rig.say("ann", labels).await;
     sink.in_step().await;
-    rig.becomes((1..10).map(row_of)).await;
+    rig.becomes((1..10).map(|number| row("ann", &post(number), "spam"))).await;
 }
