@@ -71,3 +71,22 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::tests::standing;
+
+    #[test]
+    fn of_a_key_that_is_met_again_the_later_label_stands() {
+        let mut gathered = Gathered::default();
+        gathered.add(standing(|parts| parts.cid = Some("first".into())));
+        gathered.add(standing(|parts| parts.val = "rude".into()));
+        gathered.add(standing(|parts| parts.neg = Some(true)));
+        let rows: Vec<(&str, bool)> =
+            gathered.rows.iter().map(|row| (&*row.val, row.put.is_some())).collect();
+        assert_eq!(rows, [("spam", false), ("rude", true)]);
+        gathered.add(standing(|parts| parts.uri.push('\0')));
+        assert_eq!(gathered.rows.len(), 2);
+    }
+}

@@ -124,11 +124,12 @@ fn in_utc(exp: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use label::{Did, Epoch, EventId, LabelEvent, Millis, Parts, Seq, Verdict};
 
-    fn row(change: impl FnOnce(&mut Parts)) -> (Option<Row>, Option<Skipped>) {
+    /// A label that is current.
+    pub(crate) fn standing(change: impl FnOnce(&mut Parts)) -> Standing {
         let src = Did::parse("did:web:ann.test").unwrap();
         let mut parts = Parts {
             src: src.clone(),
@@ -153,7 +154,11 @@ mod tests {
             label: Label::vouched(parts),
             raw: None,
         };
-        Row::of(Standing { event, life: 3 })
+        Standing { event, life: 3 }
+    }
+
+    fn row(change: impl FnOnce(&mut Parts)) -> (Option<Row>, Option<Skipped>) {
+        Row::of(standing(change))
     }
 
     fn put(change: impl FnOnce(&mut Parts)) -> Option<Put> {

@@ -1,7 +1,9 @@
 //! Two at once, and a schema of its own.
 
-use crate::rig::{Rig, connect, post, row, rows, said};
+use crate::rig::{QUICK, Rig, connect, post, row, rows, said, start};
+use appview::Limits;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_of_two_waits_until_the_first_is_gone() {
@@ -25,16 +27,22 @@ async fn the_second_of_two_waits_until_the_first_is_gone() {
 async fn one_that_lost_its_lock_does_not_write_over_the_other() {
     let Some(rig) = Rig::new().await else { return };
     rig.say("ann", (0..100).map(|number| said(&post(number), "spam"))).await;
-    let first = rig.sink();
+    // So long that it finds out when it writes, and not before.
+    let limits = Limits { look_every: Duration::from_secs(60), ..QUICK };
+    let first = start(&rig.store, &rig.postgres.url(), limits);
     first.in_step().await;
-    // As a pooler might do it: the connection stays, the lock does not.
-    let lose = "SELECT pg_advisory_unlock_all()";
-    rig.db.batch_execute(lose).await.unwrap();
-    rig.db.execute("UPDATE labeltap_sink SET position = 1", &[]).await.unwrap();
+    // As a pooler might do it: the connection stays, the lock does not. Somebody else writes.
+    rig.db
+        .batch_execute(
+            "SELECT pg_advisory_unlock_all(); UPDATE labeltap_sink SET position = 1;
+             DELETE FROM label WHERE uri LIKE '%3'",
+        )
+        .await
+        .unwrap();
     rig.say("ann", [said(&post(100), "spam")]).await;
+    rig.becomes((0..101).map(|number| row("ann", &post(number), "spam"))).await;
     first.in_step().await;
     assert_eq!(rig.marked().await, rig.store.head().borrow().last.get());
-    rig.becomes((0..101).map(|number| row("ann", &post(number), "spam"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
