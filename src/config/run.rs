@@ -129,9 +129,7 @@ fn deliveries(given: &Given<'_>) -> Result<Option<u32>, UsageError> {
 
 /// Settings of versions to come: right, but without effect. Whoever asks for one is told.
 fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
-    let asked = [
-        ("progress", given.optional("progress", values::yes_no)?.unwrap_or(false)),
-    ];
+    let asked = [("progress", given.optional("progress", values::yes_no)?.unwrap_or(false))];
     let mut lines = Vec::new();
     for (name, _) in asked.iter().filter(|(_, asked)| *asked) {
         let from = given.from(name)?.unwrap_or_default();

@@ -65,7 +65,7 @@ async fn wanted(
     let uris: BTreeSet<&String> = held.keys().map(|(uri, _)| uri).collect();
     let uris: Vec<String> = uris.into_iter().cloned().collect();
     let mut wanted = BTreeMap::new();
-    for event in patiently(|| store.current(uris.clone())).await? {
+    for event in patiently(|| store.current(uris.clone(), None)).await? {
         if event.labeler.as_str() != src {
             continue;
         }

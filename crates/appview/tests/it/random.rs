@@ -74,7 +74,7 @@ async fn whatever_happens_the_table_ends_with_what_stands() {
 /// What stands, asked of the index in another way.
 async fn standing(rig: &Rig) -> BTreeSet<crate::rig::Row> {
     let uris = (0..12).map(post).collect();
-    let current = rig.store.current(uris).await.unwrap();
+    let current = rig.store.current(uris, None).await.unwrap();
     let standing = current.into_iter().filter(|event| !event.label.negates());
     let row = |event: label::LabelEvent| {
         let parts = event.label.into_parts();

@@ -2,9 +2,11 @@
 
 use super::merge::Merge;
 use super::runs::{self, State};
-use super::{Entry, Keeper, Salt, recent};
+use super::{Entry, Keeper, Salt, recent, salt, stretch};
 use crate::desk::{Desk, Ledger};
+use crate::labelers::Interned;
 use crate::schema;
+use label::EventId;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -195,4 +197,40 @@ fn a_merge_that_was_broken_off_is_cleared_away_and_done_again() {
     assert_eq!(runs::in_use(&db).unwrap().len(), 1);
     assert!(!super::has_work(&db).unwrap());
     assert_eq!(entries(&db, &(0..=i64::MAX)), all);
+}
+
+/// A label that says the same as all the others here, but about its own subject.
+fn label_row(db: &Connection, id: i64) {
+    db.execute(
+        "INSERT INTO labels VALUES (?1, 1, 1, ?1, 0, 0, 1700000000000, 'did:plc:s' || ?1, 'spam',
+         '2023-11-14T22:00:00.000Z', NULL, NULL, x'07', NULL)",
+        [id],
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_stretch_ends_before_labels_that_are_not_in_the_index_yet() {
+    let mut db = database();
+    (1..=5).for_each(|id| label_row(&db, id));
+    let salt = salt(&db).unwrap();
+    let put = |db: &Connection, id: i64| {
+        let uri = format!("did:plc:s{id}");
+        let made = 1_700_000_000_000_000;
+        let entry = Entry::of(salt, Interned(1), (&uri, "spam"), made, id);
+        recent::insert(&mut desk(db), &entry).unwrap();
+    };
+    // 3 and 4 are still to be put into it; 5 came later, and was put into it at once.
+    [1, 2, 5].into_iter().for_each(|id| put(&db, id));
+    db.execute("UPDATE meta SET last_id = 5, index_next = 3, index_until = 4", []).unwrap();
+    let read = |db: &mut Connection, after: i64| {
+        let stretch = stretch(db, EventId::new(after).unwrap(), 100).unwrap();
+        let ids: Vec<i64> = stretch.current.iter().map(|one| one.event.id.get()).collect();
+        (ids, stretch.read.get())
+    };
+    assert_eq!(read(&mut db, 0), (vec![1, 2], 2));
+    assert_eq!(read(&mut db, 2), (vec![], 2), "there is nothing to be said yet");
+    [3, 4].into_iter().for_each(|id| put(&db, id));
+    db.execute("UPDATE meta SET index_next = NULL", []).unwrap();
+    assert_eq!(read(&mut db, 2), (vec![3, 4, 5], 5));
 }
