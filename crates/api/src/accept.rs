@@ -38,6 +38,9 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Result<Option<Vec<Accepted>>, Api
     }
     let list: List =
         Parser::new(&lines.join(", ")).parse().map_err(|error| invalid(&error.to_string()))?;
+    if list.len() > 10 * MOST {
+        return Err(invalid(&format!("more than {MOST} labelers")));
+    }
     let mut all: Vec<Accepted> = Vec::new();
     for entry in &list {
         let accepted = one(entry)?;

@@ -61,7 +61,7 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy(_) | StoreError::NoRoom { .. } => {
+            StoreError::Busy(_) | StoreError::NoRoom { .. } | StoreError::Indexing => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
             _ => {

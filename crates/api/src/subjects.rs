@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::hydrate::is_subject;
-use crate::page::{Asked, cut};
+use crate::page::Asked;
 use crate::router::Shared;
 use crate::time::rfc3339;
 use axum::Json;
@@ -58,8 +58,9 @@ pub(crate) async fn show(
     let after = asked.after("subject", |text| text.parse().ok().and_then(EventId::new))?;
     let mut current = state.store.current(vec![subject.clone()], None).await?;
     let after = after.unwrap_or(EventId::START);
-    let history = state.store.history(subject.clone(), after, limit + 1).await?;
-    let (history, cursor) = cut("subject", history, limit, |last| last.id.to_string());
+    let found = state.store.history(subject.clone(), after, limit).await?;
+    let cursor = found.read.map(|read| Asked::cursor("subject", &read.to_string()));
+    let history = found.labels;
     let mut used: BTreeMap<Did, BTreeSet<String>> = BTreeMap::new();
     for event in current.iter().chain(&history) {
         used.entry(event.labeler.clone()).or_default().insert(event.label.val.clone());
@@ -83,7 +84,8 @@ fn subject(uri: &Uri) -> Result<String, ApiError> {
     let decoded = decoded.map_err(|_| ApiError::invalid("the path is not UTF-8"))?;
     // A did:web with a port has a %3A of its own, which it would lose to decoding. Who writes its
     // colons as they are has not encoded it.
-    let text = if rest.starts_with("did:web:") { rest } else { decoded.as_ref() };
+    let plain = rest.starts_with("did:web:") || rest.starts_with("at://did:web:");
+    let text = if plain { rest } else { decoded.as_ref() };
     let found = Some(text).filter(|text| is_subject(text));
     found.map(str::to_owned).ok_or_else(|| {
         let text: String = decoded.chars().take(100).collect();

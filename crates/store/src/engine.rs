@@ -26,6 +26,8 @@ const READS: usize = 64;
 struct Queues {
     jobs: mpsc::Sender<Job>,
     reads: mpsc::Sender<Read>,
+    /// Reads that may be long, which others must not wait for.
+    asks: mpsc::Sender<Read>,
 }
 
 /// How the writer ended; `None` while it runs.
@@ -66,13 +68,20 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         Writer::prepare(db, keep_rejected, signs, room).map_err(|e| unusable(e.to_string()))?;
     let (jobs, inbox) = mpsc::channel(JOBS);
     let (reads, asked) = mpsc::channel(READS);
-    let readers = start_readers(readers, asked, &lock).map_err(|e| unusable(e.to_string()))?;
+    let (asks, questions) = mpsc::channel(READS);
+    let mut connections = readers;
+    let patient = connections.pop().into_iter().collect();
+    let start = |connections, queue| {
+        start_readers(connections, queue, &lock).map_err(|e| unusable(e.to_string()))
+    };
+    let readers = [start(connections, asked)?, start(patient, questions)?].into_iter().flatten();
+    let readers = readers.collect();
     let life = Life { writer, inbox, readers, ended, lock };
     let writer = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || life.live())
         .map_err(|e| unusable(e.to_string()))?;
-    let queues = Mutex::new(Some(Queues { jobs, reads }));
+    let queues = Mutex::new(Some(Queues { jobs, reads, asks }));
     Ok(Engine { queues, head, roster, accepts, refusal, outcome, writer: Some(writer) })
 }
 
@@ -217,6 +226,10 @@ impl Engine {
 
     pub(crate) fn reads(&self) -> Result<mpsc::Sender<Read>, StoreError> {
         self.queues().map(|queues| queues.reads)
+    }
+
+    pub(crate) fn asks(&self) -> Result<mpsc::Sender<Read>, StoreError> {
+        self.queues().map(|queues| queues.asks)
     }
 
     fn queues(&self) -> Result<Queues, StoreError> {

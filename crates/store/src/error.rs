@@ -25,6 +25,10 @@ pub enum StoreError {
         min_free: u64,
     },
 
+    /// Labels from before there was an index are still being put into it. Try again.
+    #[error("what is stored is still being indexed, since this version is new; try again later")]
+    Indexing,
+
     /// The batch does not follow on from the stored cursor. Somebody else has read further.
     #[error("batch does not follow on: the cursor is at {cursor} of epoch {}", epoch.0)]
     Moved {
@@ -65,7 +69,7 @@ impl StoreError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Busy(_) | Self::NoRoom { .. } => Remedy::Retry,
+            Self::Busy(_) | Self::NoRoom { .. } | Self::Indexing => Remedy::Retry,
             Self::Moved { .. } => Remedy::Resync,
             Self::NotTracked(_) => Remedy::Leave,
             Self::Broken(_) | Self::Closed => Remedy::GiveUp,
@@ -149,7 +153,11 @@ impl StoreError {
         match self {
             Self::Busy(_) => true,
             Self::Broken(error) => Weight::of(error) == Weight::Grave,
-            Self::NoRoom { .. } | Self::Moved { .. } | Self::NotTracked(_) | Self::Closed => false,
+            Self::NoRoom { .. }
+            | Self::Indexing
+            | Self::Moved { .. }
+            | Self::NotTracked(_)
+            | Self::Closed => false,
         }
     }
 }

@@ -11,8 +11,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many reads run side by side: one for delivery, one for questions.
-const READERS: usize = 2;
+/// How many reads run side by side: two for the line out, and the last one for questions, of which
+/// some take their time.
+const READERS: usize = 3;
 
 /// An opened database.
 pub(crate) struct Opened {

@@ -19,6 +19,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// 3.5 at 100), and everybody in it waits for the last one.
 const TOGETHER: usize = 1000;
 
+/// Labels for which a piece of work on the index is done. One piece puts some twelve thousand
+/// entries in order, and each label is put in order some ten times in all.
+const INDEXED: u64 = 800;
+
 /// How often a write is tried while none lands.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
@@ -202,7 +206,8 @@ impl Writer {
 
     /// Works on the index, the more the more was written, so that it keeps up.
     fn index(&mut self) -> Result<(), StoreError> {
-        let mut pieces = 1 + std::mem::take(&mut self.unindexed) / TOGETHER as u64;
+        let mut pieces = 1 + self.unindexed / INDEXED;
+        self.unindexed %= INDEXED;
         while pieces > 0 && self.indexes() && self.failure.is_none() {
             pieces -= 1;
             let mut keeper = std::mem::take(&mut self.keeper);

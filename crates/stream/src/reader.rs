@@ -134,14 +134,15 @@ impl Reader {
             From::After(cursor) if cursor <= last => cursor,
             From::After(_) | From::Beyond => return Err(End::Future),
         };
-        if at > EventId::START && at < self.retired(&mut pings, sink).await? {
-            let message = "labels that no longer apply were taken out after this cursor";
-            let frame = wire::info_frame("OutdatedCursor", message);
-            self.within(sink.send(Message::Binary(frame.into()))).await?;
-        }
+        let mut told = at == EventId::START;
         loop {
             let last = head.borrow_and_update().last;
             while at < last {
+                // Also of one that is behind: what it has not read yet may be taken out.
+                if !told && at < self.retired(&mut pings, sink).await? {
+                    told = true;
+                    self.outdated(sink).await?;
+                }
                 at = self.page(sink, at, &mut pings).await?;
             }
             tokio::select! {
@@ -176,9 +177,10 @@ impl Reader {
         for some in scanned.events.chunks(TOGETHER) {
             self.within(feed(sink, some)).await?;
             metrics::counter!("labeltap_stream_frames_total").increment(some.len() as u64);
-            if pings.tick_is_due() {
-                self.ping(sink).await?;
-            }
+        }
+        // Also where a long stretch of the log had nothing for this reader.
+        if pings.tick_is_due() {
+            self.ping(sink).await?;
         }
         Ok(scanned.read)
     }
@@ -200,6 +202,12 @@ impl Reader {
             self.ping(sink).await?;
         }
         Ok(at)
+    }
+
+    async fn outdated(&self, sink: &mut Sink) -> Result<(), End> {
+        let message = "labels that no longer apply were taken out after this cursor";
+        let frame = wire::info_frame("OutdatedCursor", message);
+        self.within(sink.send(Message::Binary(frame.into()))).await
     }
 
     /// Up to where labels may be missing.

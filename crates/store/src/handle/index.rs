@@ -17,11 +17,12 @@ impl Store {
         uris: Vec<String>,
         sources: Option<Vec<Did>>,
     ) -> Result<Vec<LabelEvent>, StoreError> {
-        self.read(move |db| index::current(db, &uris, sources.as_deref())).await
+        self.ask(move |db| index::current(db, &uris, sources.as_deref())).await
     }
 
     /// Everything that was said about this URI and is still held, above `after`, oldest first, at
-    /// most so many.
+    /// most so many. It may end before there are so many: whoever wants more goes on above
+    /// [`Found::read`].
     ///
     /// # Errors
     /// The general ones.
@@ -30,8 +31,8 @@ impl Store {
         uri: String,
         after: EventId,
         limit: usize,
-    ) -> Result<Vec<LabelEvent>, StoreError> {
-        self.read(move |db| index::history(db, &uri, after, limit)).await
+    ) -> Result<Found, StoreError> {
+        self.ask(move |db| index::history(db, &uri, after, limit)).await
     }
 
     /// Current labels by what they are about, in the order of the log, above `after`, at most so
@@ -46,7 +47,7 @@ impl Store {
         after: EventId,
         limit: usize,
     ) -> Result<Found, StoreError> {
-        self.read(move |db| index::query(db, &query, after, limit)).await
+        self.ask(move |db| index::query(db, &query, after, limit)).await
     }
 
     /// Which labels above `after` are current, in the order of the log, of at most so many. One
@@ -56,7 +57,7 @@ impl Store {
     /// # Errors
     /// The general ones.
     pub async fn stretch(&self, after: EventId, rows: usize) -> Result<Stretch, StoreError> {
-        self.read(move |db| index::stretch(db, after, rows)).await
+        self.ask(move |db| index::stretch(db, after, rows)).await
     }
 
     /// A name that this database has and no other, except copies of it. It tells nothing else.

@@ -10,6 +10,7 @@ mod retire;
 
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
+use crate::readers::Read;
 use crate::room::Limits;
 use crate::{
     Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
@@ -19,7 +20,7 @@ use label::{Change, Did, EventId, Millis};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How many rejected labels of each labeler are kept (contract section 8).
 const KEEP_REJECTED: u64 = 10_000;
@@ -267,8 +268,23 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.read_by(self.engine.reads()?, work).await
+    }
+
+    /// The same for reads that may be long: they wait for one another, and nobody else does.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read_by(self.engine.asks()?, work).await
+    }
+
+    async fn read_by<T: Send + 'static>(
+        &self,
+        reads: mpsc::Sender<Read>,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, heard) = oneshot::channel();
-        let reads = self.engine.reads()?;
         let read = move |db: &mut Connection| {
             let _caller_may_be_gone = answer.send(work(db));
         };

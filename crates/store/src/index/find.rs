@@ -1,14 +1,21 @@
 //! Looks things up: from a URI to what is said about it.
 
 use super::runs::{self, Reading, Run};
-use super::{Entry, Salt, recent};
+use super::{Entry, Found, Salt, recent};
 use crate::labelers::{self, Interned};
+use crate::log::LARGE;
 use crate::rows::{self, Names};
-use crate::{StoreError, made};
-use label::{Did, EventId, Label, LabelEvent, syntax};
+use crate::{StoreError, made, short};
+use label::{Did, EventId, LabelEvent};
 use rusqlite::{Connection, OptionalExtension, Row};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::ops::RangeInclusive;
+
+/// Labels of one key and one second that are compared. Nobody says the same so often in earnest.
+const TIED: usize = 1000;
+
+/// Values of one labeler about one subject that are answered; likewise.
+const KEYS: usize = 200;
 
 /// The current label of each key with one of these URIs (contract section 7), in no particular
 /// order, as far as one of `sources` has said it, or anybody; whether it applies is another question.
@@ -18,6 +25,7 @@ pub(crate) fn current(
     sources: Option<&[Did]>,
 ) -> Result<Vec<LabelEvent>, StoreError> {
     let snapshot = db.transaction()?;
+    ready(&snapshot)?;
     let sources = sources.map(|dids| labelers::numbers(&snapshot, dids)).transpose()?;
     let wanted = |labeler| sources.as_ref().is_none_or(|all| all.contains(&Interned(labeler)));
     let salt = salt(&snapshot)?;
@@ -28,57 +36,68 @@ pub(crate) fn current(
         let subject = salt.subject(uri);
         let mut entries = entries(&snapshot, &runs, &(subject..=subject))?;
         entries.retain(|entry| wanted(entry.labeler));
-        for key in keys(&entries) {
-            found.extend(newest(&snapshot, &mut names, key, |label| label.uri == *uri)?);
+        for labeler in entries.chunk_by(|one, other| one.labeler == other.labeler) {
+            for key in lately_used(keys(labeler).collect()) {
+                let Some(id) = newest(&snapshot, &mut names, key, |said, _| said == uri)? else {
+                    continue;
+                };
+                found.extend(event(&snapshot, &mut names, labeler_of(key), id)?);
+            }
         }
     }
     Ok(found)
 }
 
+/// Of very many keys those that were used last.
+fn lately_used(mut keys: Vec<&[Entry]>) -> Vec<&[Entry]> {
+    if keys.len() > KEYS {
+        keys.sort_unstable_by_key(|key| Reverse(key.iter().map(|entry| entry.id).max()));
+        keys.truncate(KEYS);
+    }
+    keys
+}
+
+fn labeler_of(key: &[Entry]) -> Interned {
+    Interned(key.first().map_or(0, |entry| entry.labeler))
+}
+
 /// Everything that was ever said about this URI and is still held, above `after`, oldest first,
-/// at most so many.
+/// at most so many, and until it is [`LARGE`].
 pub(crate) fn history(
     db: &mut Connection,
     uri: &str,
     after: EventId,
     limit: usize,
-) -> Result<Vec<LabelEvent>, StoreError> {
+) -> Result<Found, StoreError> {
     let snapshot = db.transaction()?;
+    ready(&snapshot)?;
     let subject = salt(&snapshot)?.subject(uri);
     let runs = runs::in_use(&snapshot)?;
     let mut entries = entries(&snapshot, &runs, &(subject..=subject))?;
     entries.retain(|entry| entry.id > after.get());
     entries.sort_unstable_by_key(|entry| entry.id);
     let mut names = Names::default();
-    let mut found = Vec::new();
+    let (mut labels, mut read, mut weight) = (Vec::new(), after, 0);
     for entry in &entries {
-        if found.len() >= limit {
-            break;
+        if labels.len() >= limit || weight >= LARGE {
+            return Ok(Found { labels, read: Some(read) });
         }
-        let event = event(&snapshot, &mut names, entry)?;
-        found.extend(event.filter(|event| event.label.uri == uri));
+        read = EventId::new(entry.id).unwrap_or(read);
+        let event = event(&snapshot, &mut names, Interned(entry.labeler), entry.id)?;
+        if let Some(event) = event.filter(|event| event.label.uri == uri) {
+            weight += event.weight();
+            labels.push(event);
+        }
     }
-    Ok(found)
+    Ok(Found { labels, read: None })
 }
 
-/// Whether this label, which is held, is the current one of its key.
-pub(super) fn is_current(
-    db: &Connection,
-    salt: Salt,
-    runs: &[Run],
-    names: &mut Names,
-    event: &LabelEvent,
-) -> Result<bool, StoreError> {
-    let subject = salt.subject(&event.label.uri);
-    let val = salt.val(&event.label.val);
-    let mut newest = None;
-    for key in keys(&entries(db, runs, &(subject..=subject))?) {
-        let Some(first) = key.first().filter(|first| first.val == val) else { continue };
-        if names.of(db, Interned(first.labeler))? == Some(&event.labeler) {
-            newest = self::newest(db, names, key, |label| label.uri == event.label.uri)?;
-        }
-    }
-    Ok(newest.is_some_and(|newest| newest.id == event.id))
+/// Refuses while labels from before there was an index are still to be put into it: what was
+/// taken back might seem to apply.
+pub(super) fn ready(db: &Connection) -> Result<(), StoreError> {
+    let mut select = db.prepare_cached("SELECT index_next IS NULL FROM meta")?;
+    let ready = select.query_row([], |row| row.get(0))?;
+    if ready { Ok(()) } else { Err(StoreError::Indexing) }
 }
 
 /// Entries of one key each, in order.
@@ -89,45 +108,59 @@ pub(super) fn keys(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
 }
 
 /// The newest of the labels of one key that are meant, given by its entries in order: hashes may
-/// have brought others along. The last second of which there is a row has it.
+/// have brought others along. The last second of which there is a row has it. Of very many that
+/// were made in one second, those that were stored last are looked at.
 pub(super) fn newest(
     db: &Connection,
     names: &mut Names,
     key: &[Entry],
-    meant: impl Fn(&Label) -> bool,
-) -> Result<Option<LabelEvent>, StoreError> {
+    meant: impl Fn(&str, &str) -> bool,
+) -> Result<Option<i64>, StoreError> {
+    let Some(first) = key.first() else { return Ok(None) };
+    if names.of(db, Interned(first.labeler))?.is_none() {
+        return Ok(None);
+    }
+    let mut select = db.prepare_cached(
+        "SELECT uri, val, cts, received_at, epoch, seq, place FROM labels WHERE id = ?1",
+    )?;
     for second in key.chunk_by(|one, other| one.made == other.made).rev() {
-        let mut newest = BTreeMap::new();
-        for entry in second {
-            let Some(event) = event(db, names, entry)? else { continue };
-            if meant(&event.label) {
-                newest.insert(order(&event), event);
-            }
+        let mut newest = None;
+        for entry in second.iter().rev().take(TIED) {
+            let mut found = select.query([entry.id])?;
+            let Some(row) = found.next()? else { continue };
+            newest = newest.max(order(row, &meant)?.map(|order| (order, entry.id)));
         }
-        if let Some((_, event)) = newest.pop_last() {
-            return Ok(Some(event));
+        if let Some((_, id)) = newest {
+            return Ok(Some(id));
         }
     }
     Ok(None)
 }
 
-/// The order of contract section 7.
-fn order(event: &LabelEvent) -> (i64, u32, i64, u32) {
-    let made = made::believed(syntax::instant(&event.label.cts), event.received_at.0);
-    (made, event.epoch.0, event.seq.get(), event.place)
+/// Where a label stands in the order of contract section 7, if it is meant.
+fn order(
+    row: &Row<'_>,
+    meant: &impl Fn(&str, &str) -> bool,
+) -> rusqlite::Result<Option<(i64, i64, i64, i64)>> {
+    if !meant(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?) {
+        return Ok(None);
+    }
+    let made = made::believed(short::read_instant(row, 2)?, row.get(3)?);
+    Ok(Some((made, row.get(4)?, row.get(5)?, row.get(6)?)))
 }
 
 /// The row of an entry, if it is there and its labeler is.
 pub(super) fn event(
     db: &Connection,
     names: &mut Names,
-    entry: &Entry,
+    labeler: Interned,
+    id: i64,
 ) -> Result<Option<LabelEvent>, StoreError> {
-    let Some(labeler) = names.of(db, Interned(entry.labeler))? else { return Ok(None) };
+    let Some(labeler) = names.of(db, labeler)? else { return Ok(None) };
     let mut select =
         db.prepare_cached(&format!("SELECT {} FROM labels WHERE id = ?1", rows::LABEL))?;
     let read = |row: &Row<'_>| rows::label(row, labeler.clone());
-    Ok(select.query_row([entry.id], read).optional()?)
+    Ok(select.query_row([id], read).optional()?)
 }
 
 /// All entries with these subjects, in order, without those that were cancelled.

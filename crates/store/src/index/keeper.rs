@@ -25,7 +25,9 @@ const TOGETHER: usize = 4;
 /// What is in hand.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
-    merge: Option<Merge>,
+    /// Merges of runs of each level. Those of the smallest runs go first, or a large one would
+    /// keep many small runs waiting.
+    merges: BTreeMap<u32, Merge>,
 }
 
 impl Keeper {
@@ -35,9 +37,11 @@ impl Keeper {
         let db = desk.db;
         if desk.ledger.recent >= recent::FULL && recent::settle(desk)? {
             desk.ledger.indexing = true;
-        } else if let Some(merge) = &mut self.merge {
-            if merge.stretch(db, STRETCH)? {
-                self.merge = None;
+        } else if let Some((level, merge)) = self.due(db)? {
+            self.merges.insert(level, merge);
+        } else if let Some(mut first) = self.merges.first_entry() {
+            if first.get_mut().stretch(db, STRETCH)? {
+                first.remove();
                 metrics::counter!("labeltap_index_merges_total").increment(1);
             }
         } else if let Some(slot) = runs::first(db, State::Leaving)? {
@@ -45,12 +49,27 @@ impl Keeper {
         } else if let Some(slot) = runs::first(db, State::Writing)? {
             // Of a merge that was broken off.
             runs::clear(db, slot, CLEARED)?;
-        } else if let Some(merge) = due(db)? {
-            self.merge = Some(merge);
         } else if !build(desk)? {
             desk.ledger.indexing = false;
         }
         Ok(())
+    }
+
+    /// Begins to merge where there are runs enough of about the same size, and none of them is
+    /// being merged.
+    fn due(&self, db: &Connection) -> rusqlite::Result<Option<(u32, Merge)>> {
+        let runs = runs::in_use(db)?;
+        metrics::gauge!("labeltap_index_runs").set(runs.len() as f64);
+        let mut levels: BTreeMap<u32, Vec<Run>> = BTreeMap::new();
+        for run in runs {
+            levels.entry(level(run.entries)).or_default().push(run);
+        }
+        for (level, runs) in levels {
+            if runs.len() >= TOGETHER && !self.merges.contains_key(&level) {
+                return Ok(Merge::begin(db, &runs)?.map(|merge| (level, merge)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -59,20 +78,6 @@ pub(crate) fn has_work(db: &Connection) -> rusqlite::Result<bool> {
     let unfinished = runs::first(db, State::Writing)?.or(runs::first(db, State::Leaving)?);
     let built = "SELECT index_next IS NULL FROM meta";
     Ok(unfinished.is_some() || !db.query_row(built, [], |row| row.get::<_, bool>(0))?)
-}
-
-/// Begins to merge where there are runs enough of about the same size.
-fn due(db: &Connection) -> rusqlite::Result<Option<Merge>> {
-    let runs = runs::in_use(db)?;
-    metrics::gauge!("labeltap_index_runs").set(runs.len() as f64);
-    let mut levels: BTreeMap<u32, Vec<Run>> = BTreeMap::new();
-    for run in runs {
-        levels.entry(level(run.entries)).or_default().push(run);
-    }
-    match levels.values().find(|runs| runs.len() >= TOGETHER) {
-        Some(runs) => Merge::begin(db, runs),
-        None => Ok(None),
-    }
 }
 
 /// Four times as many entries are one level more.

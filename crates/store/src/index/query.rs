@@ -3,19 +3,27 @@
 //! Where the patterns name subjects or accounts, the index says which labels there are. Where
 //! they do not, as with `*`, the log itself is walked, a stretch at a time.
 
-use super::find::{entries, event, is_current, keys, newest, salt};
+use super::find::{entries, event, keys, newest, ready, salt};
 use super::runs::{self, Run};
+use super::stretch::{self, Standing};
 use super::{Entry, Salt, entry};
+use crate::StoreError;
 use crate::convert::event_id;
 use crate::labelers::Interned;
-use crate::rows::{self, Names};
-use crate::{StoreError, log};
-use label::{Did, EventId, Label, LabelEvent, Millis};
-use rusqlite::{Connection, params};
+use crate::log::{self, LARGE};
+use crate::rows::Names;
+use label::{Did, EventId, Label, LabelEvent, Millis, Parts};
+use rusqlite::{Connection, Transaction, params};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-/// Rows of the log that one read looks at.
+/// Rows of the log that one read passes over, and those of them that it looks for in the index.
 const ROWS: usize = 20_000;
+const LOOKED_FOR: usize = 1000;
+
+/// Entries that are gathered and put in order. Where there are more, as of an account of which
+/// everything was labeled, the log is walked instead.
+const GATHERED: usize = 300_000;
 
 /// Which URIs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,20 +51,14 @@ impl Pattern {
                 let subject = salt.subject(uri);
                 Some(subject..=subject)
             }
-            // An account that is named to its end.
+            // An account, and what comes after its name: so the name is whole.
             Self::Begins(with) => {
                 let rest = with.strip_prefix("at://")?;
                 let account = entry::account(with);
-                let ends = account.len() < rest.len() || is_whole_plc(account);
-                ends.then(|| salt.account(account))
+                (account.len() < rest.len()).then(|| salt.account(account))
             }
         }
     }
-}
-
-/// A did:plc has 24 characters after its method, so nothing can follow on it.
-fn is_whole_plc(did: &str) -> bool {
-    did.strip_prefix("did:plc:").is_some_and(|rest| rest.len() == 24)
 }
 
 /// What is asked for.
@@ -103,14 +105,32 @@ pub(crate) fn query(
     limit: usize,
 ) -> Result<Found, StoreError> {
     let snapshot = db.transaction()?;
+    ready(&snapshot)?;
     let looking = Looking { query, after, limit };
     let salt = salt(&snapshot)?;
-    let runs = runs::in_use(&snapshot)?;
     let subjects = query.patterns.iter().map(|pattern| pattern.subjects(salt));
-    match subjects.collect::<Option<Vec<_>>>() {
-        Some(subjects) => looking.in_the_index(&snapshot, &runs, &subjects),
-        None => looking.in_the_log(&snapshot, salt, &runs),
+    if let Some(subjects) = subjects.collect::<Option<Vec<_>>>()
+        && let Some(found) = gathered(&snapshot, &runs::in_use(&snapshot)?, &subjects)?
+    {
+        return looking.in_the_index(&snapshot, &found);
     }
+    looking.in_the_log(&snapshot)
+}
+
+/// All entries of these subjects, unless there are too many.
+fn gathered(
+    db: &Connection,
+    runs: &[Run],
+    subjects: &[RangeInclusive<i64>],
+) -> Result<Option<Vec<Entry>>, StoreError> {
+    let mut found = Vec::new();
+    for subjects in disjoint(subjects) {
+        found.extend(entries(db, runs, &subjects)?);
+        if found.len() > GATHERED {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
 }
 
 struct Looking<'a> {
@@ -120,71 +140,83 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn in_the_index(
-        &self,
-        db: &Connection,
-        runs: &[Run],
-        subjects: &[RangeInclusive<i64>],
-    ) -> Result<Found, StoreError> {
-        let mut found = Vec::new();
-        for subjects in disjoint(subjects) {
-            found.extend(entries(db, runs, &subjects)?);
-        }
-        let keys = keys(&found).flat_map(|key| key.iter().map(move |entry| (entry, key)));
+    fn in_the_index(&self, db: &Connection, found: &[Entry]) -> Result<Found, StoreError> {
+        let keys = keys(found).flat_map(|key| key.iter().map(move |entry| (entry, key)));
         let mut keys: Vec<(&Entry, &[Entry])> =
             keys.filter(|(entry, _)| entry.id > self.after.get()).collect();
         keys.sort_unstable_by_key(|(entry, _)| entry.id);
         let mut names = Names::default();
-        let (mut labels, mut read) = (Vec::new(), self.after);
+        let mut decided: HashMap<(Did, String, String), Option<i64>> = HashMap::new();
+        let (mut labels, mut read, mut weight) = (Vec::new(), self.after, 0);
         for (place, (entry, key)) in keys.into_iter().enumerate() {
-            if labels.len() >= self.limit || place >= ROWS {
+            if labels.len() >= self.limit || weight >= LARGE || place >= ROWS {
                 return Ok(Found { labels, read: Some(read) });
             }
             read = EventId::new(entry.id).unwrap_or(read);
-            let Some(event) = event(db, &mut names, entry)? else { continue };
-            if !self.query.is_from(&event.labeler) || !self.query.wants(&event.label) {
-                continue;
-            }
-            let is_same =
-                |label: &Label| (&label.uri, &label.val) == (&event.label.uri, &event.label.val);
-            let newest = newest(db, &mut names, key, is_same)?;
-            if newest.is_some_and(|newest| newest.id == event.id) {
+            let event = event(db, &mut names, Interned(entry.labeler), entry.id)?;
+            let Some(event) = event.filter(|event| self.wants(event)) else { continue };
+            let Parts { uri, val, .. } = &*event.label;
+            let said = (event.labeler.clone(), uri.clone(), val.clone());
+            let newest = match decided.get(&said) {
+                Some(known) => *known,
+                None => {
+                    let newest = newest(db, &mut names, key, |u, v| (u, v) == (uri, val))?;
+                    decided.insert(said, newest);
+                    newest
+                }
+            };
+            if newest == Some(entry.id) {
+                weight += event.weight();
                 labels.push(event);
             }
         }
         Ok(Found { labels, read: None })
     }
 
-    fn in_the_log(&self, db: &Connection, salt: Salt, runs: &[Run]) -> Result<Found, StoreError> {
+    fn wants(&self, event: &LabelEvent) -> bool {
+        self.query.is_from(&event.labeler) && self.query.wants(&event.label)
+    }
+
+    fn in_the_log(&self, db: &Transaction<'_>) -> Result<Found, StoreError> {
         let mut names = Names::default();
-        let mut labels = Vec::new();
-        let mut read = self.after;
+        let (said, read) = self.said(db, &mut names)?;
+        let mut current = stretch::current(db, &mut names, said)?;
+        let more = current.len() > self.limit;
+        current.truncate(self.limit);
+        let labels: Vec<LabelEvent> = current.into_iter().map(|one| one.event).collect();
+        let read = if more { labels.last().map(|last| last.id) } else { read };
+        Ok(Found { labels, read })
+    }
+
+    /// What is asked for, current or not, and up to where; `None`: that is all there is.
+    fn said(
+        &self,
+        db: &Transaction<'_>,
+        names: &mut Names,
+    ) -> Result<(Vec<Standing>, Option<EventId>), StoreError> {
+        let (mut said, mut weight, mut read) = (Vec::new(), 0, self.after);
         let mut select = db.prepare_cached(
             "SELECT id, labeler, uri FROM labels WHERE id > ?1 AND id <= ?2 ORDER BY id",
         )?;
         let mut found = select.query(params![self.after.get(), log::last(db)?.get()])?;
         for _ in 0..ROWS {
-            if labels.len() >= self.limit {
-                return Ok(Found { labels, read: Some(read) });
+            if said.len() >= LOOKED_FOR || weight >= LARGE {
+                break;
             }
-            let Some(row) = found.next()? else { return Ok(Found { labels, read: None }) };
+            let Some(row) = found.next()? else { return Ok((said, None)) };
             read = event_id(row, 0)?;
-            let labeler = Interned(row.get(1)?);
             let uri = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-            let Some(from) = names.of(db, labeler)? else { continue };
-            let takes = self.query.patterns.iter().any(|pattern| pattern.takes(uri));
-            if !takes || !self.query.is_from(from) {
+            if !self.query.patterns.iter().any(|pattern| pattern.takes(uri)) {
                 continue;
             }
-            let from = from.clone();
-            let mut select =
-                db.prepare_cached(&format!("SELECT {} FROM labels WHERE id = ?1", rows::LABEL))?;
-            let event = select.query_row([read.get()], |row| rows::label(row, from))?;
-            if self.query.wants(&event.label) && is_current(db, salt, runs, &mut names, &event)? {
-                labels.push(event);
+            let life = row.get(1)?;
+            let event = event(db, names, Interned(life), read.get())?;
+            if let Some(event) = event.filter(|event| self.wants(event)) {
+                weight += event.weight();
+                said.push(Standing { event, life });
             }
         }
-        Ok(Found { labels, read: Some(read) })
+        Ok((said, Some(read)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The newest entries, not yet in any run.
 
 use super::{Entry, runs};
+use crate::convert::signed;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::{StoreError, made};
@@ -75,15 +76,31 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-/// Writes all of them down as a run, if there is a slot for it.
+/// Writes them down as a run, if there is a slot for it: all of them, or when there was none for a
+/// long time the first ones.
 pub(super) fn settle(desk: &mut Desk<'_>) -> Result<bool, StoreError> {
     let Some(mut run) = runs::Writing::begin(desk.db)? else { return Ok(false) };
-    for entry in &of(desk.db, &(0..=i64::MAX))? {
+    let mut select = desk.db.prepare_cached(
+        "SELECT subject, labeler, val, made, id, gone FROM index_recent
+         ORDER BY subject, labeler, val, made, id, gone LIMIT ?1",
+    )?;
+    let entries = select.query_map([signed(4 * FULL)], read)?;
+    let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+    for entry in &entries {
         run.push(desk.db, entry)?;
     }
     run.finish(desk.db)?;
-    // Without a condition SQLite lets the table's pages go as they are.
-    desk.db.prepare_cached("DELETE FROM index_recent")?.execute([])?;
-    desk.ledger.recent = 0;
+    let settled = entries.len() as u64;
+    if settled >= desk.ledger.recent {
+        // Without a condition SQLite lets the table's pages go as they are.
+        desk.db.prepare_cached("DELETE FROM index_recent")?.execute([])?;
+    } else if let Some(Entry { subject, labeler, val, made, id, gone }) = entries.last() {
+        let mut delete = desk.db.prepare_cached(
+            "DELETE FROM index_recent WHERE (subject, labeler, val, made, id, gone)
+                 <= (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        delete.execute(params![subject, labeler, val, made, id, gone])?;
+    }
+    desk.ledger.recent = desk.ledger.recent.saturating_sub(settled);
     Ok(true)
 }

@@ -95,7 +95,7 @@ fn indexed(db: &Connection) -> rusqlite::Result<EventId> {
 }
 
 /// Those of them that are current, in order.
-fn current(
+pub(super) fn current(
     db: &Transaction<'_>,
     names: &mut Names,
     said: Vec<Standing>,
@@ -112,6 +112,7 @@ fn current(
         let found = finder.entries(db, first.subject)?;
         let keys: HashMap<(i64, i64), &[Entry]> =
             keys(&found).filter_map(|key| Some((of(key.first()?), key))).collect();
+        let mut decided = Decided::new();
         for place in same {
             let (Some(one), Some(key)) =
                 (said.get(place.at), keys.get(&(place.labeler, place.val)))
@@ -119,7 +120,7 @@ fn current(
                 continue;
             };
             if let Some(stands) = stands.get_mut(place.at) {
-                *stands = is_newest(db, names, key, &one.event)?;
+                *stands = is_newest(db, names, key, one, &mut decided)?;
             }
         }
     }
@@ -131,19 +132,28 @@ fn of(entry: &Entry) -> (i64, i64) {
     (entry.labeler, entry.val)
 }
 
+/// What was found out about keys of one subject: hashes may have put several into one.
+type Decided<'a> = HashMap<(i64, &'a str, &'a str), Option<i64>>;
+
 /// Whether it is the newest of its key. Most were said once, and no row has to be looked at.
-fn is_newest(
+fn is_newest<'a>(
     db: &Connection,
     names: &mut Names,
     key: &[Entry],
-    event: &LabelEvent,
+    one: &'a Standing,
+    decided: &mut Decided<'a>,
 ) -> Result<bool, StoreError> {
+    let id = one.event.id.get();
     if let [only] = key {
-        return Ok(only.id == event.id.get());
+        return Ok(only.id == id);
     }
-    let said = (&event.label.uri, &event.label.val);
-    let newest = newest(db, names, key, |label| (&label.uri, &label.val) == said)?;
-    Ok(newest.is_some_and(|newest| newest.id == event.id))
+    let said = (one.event.label.uri.as_str(), one.event.label.val.as_str());
+    if let Some(newest) = decided.get(&(one.life, said.0, said.1)) {
+        return Ok(*newest == Some(id));
+    }
+    let newest = newest(db, names, key, |uri, val| (uri, val) == said)?;
+    decided.insert((one.life, said.0, said.1), newest);
+    Ok(newest == Some(id))
 }
 
 /// Where a label is in the index, and in the stretch.
