@@ -356,6 +356,8 @@ mod tests {
         rig.0.end_period();
         let bytes = KEPT + p256_kept;
         assert_eq!(rig.0.held(), Held { tables: 2, bytes, built: 4 });
+        let Shelves { k256, p256 } = &rig.0.shelves;
+        assert_eq!((k256.read().unwrap().count(), p256.read().unwrap().count()), (1, 1));
         assert_eq!(rig.ask_of::<Secp256k1>(2, 1), KEPT);
         assert_eq!(rig.ask_of::<NistP256>(1, 1), p256_kept);
         assert_eq!((rig.ask_of::<Secp256k1>(1, 1), rig.ask_of::<NistP256>(2, 1)), (0, 0));
