@@ -99,5 +99,5 @@ async fn it_does_not_take_long() {
         while rig.db.query("SELECT FROM label WHERE uri = $1", &[&uri]).await.unwrap().is_empty() {}
         slowest = slowest.max(begun.elapsed());
     }
-    assert!(slowest.as_millis() < 1000, "{slowest:?}");
+    assert!(slowest.as_secs() < 3, "{slowest:?}");
 }
