@@ -6,8 +6,9 @@ use crate::router::Shared;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use label::{Did, EventId};
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::{Pattern, Query};
 use wire::LabelJson;
 
@@ -22,11 +23,15 @@ const MOST_ASKED: usize = 100;
 /// cursor from which to go on.
 const READS: usize = 20;
 
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    labels: Vec<LabelJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
 /// `GET /xrpc/com.atproto.label.queryLabels`
-pub(crate) async fn query(
-    State(state): State<Shared>,
-    asked: Asked,
-) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn query(State(state): State<Shared>, asked: Asked) -> Result<Response, ApiError> {
     let limit = asked.limit_of(USUAL, MOST)?;
     let after = asked.after("labels", |text| text.parse().ok().and_then(EventId::new))?;
     let query = Query {
@@ -44,12 +49,11 @@ pub(crate) async fn query(
         labels.extend(found.labels);
         read = found.read;
     }
-    let labels: Vec<_> = labels.iter().map(|event| LabelJson::new(&event.label)).collect();
-    let mut answer = json!({ "labels": labels });
-    if let Some(read) = read {
-        answer["cursor"] = Asked::cursor("labels", &read.to_string()).into();
-    }
-    Ok(Json(answer))
+    let answer = Answer {
+        labels: labels.iter().map(|event| LabelJson::new(&event.label)).collect(),
+        cursor: read.map(|read| Asked::cursor("labels", &read.to_string())),
+    };
+    Ok(Json(answer).into_response())
 }
 
 /// What is answered to a method that is not served here (XRPC spec).
