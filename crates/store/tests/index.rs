@@ -332,6 +332,41 @@ async fn many_labels_are_found_again_after_many_merges() {
     assert!((1..=6).contains(&runs), "{runs} runs of 14 that were settled");
 }
 
+#[tokio::test]
+async fn what_is_said_very_often_costs_no_more_than_its_last_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("labeltap.db")).await;
+    let same = |neg: bool| {
+        let mut parts = parts("ann", "spam");
+        (parts.uri, parts.neg) = ("did:plc:subject".into(), neg.then_some(true));
+        Label::vouched(parts)
+    };
+    for _ in 0..4 {
+        say(&store, "ann", (0..1000).map(|number| same(number == 999))).await;
+    }
+    let values = (0..1000).map(|number| {
+        let mut parts = parts("bob", &format!("v{number}"));
+        parts.uri = "did:plc:subject".into();
+        Label::vouched(parts)
+    });
+    say(&store, "bob", values).await;
+    let found = store.current(vec!["did:plc:subject".into()], None).await.unwrap();
+    let of =
+        |name: &str| found.iter().filter(|event| event.labeler == did(name)).collect::<Vec<_>>();
+    assert_eq!(of("ann").iter().map(|event| event.id).collect::<Vec<_>>(), [id(4000)]);
+    let bob: BTreeSet<i64> = of("bob").iter().map(|event| event.id.get()).collect();
+    assert_eq!(bob, (4801..=5000).collect(), "the values that were used last");
+    let query = Query {
+        patterns: vec![Pattern::Is("did:plc:subject".into())],
+        sources: vec![did("ann")],
+        negated: true,
+        expired: true,
+        now: Millis(1_700_000_000_000),
+    };
+    let found = store.query(query, EventId::START, 10).await.unwrap();
+    assert_eq!(found.labels.iter().map(|event| event.id).collect::<Vec<_>>(), [id(4000)]);
+}
+
 /// A database from before there was an index.
 fn of_version_5(path: &Path, labels: i64) {
     let mut db = Connection::open(path).unwrap();
