@@ -19,16 +19,26 @@ use axum::extract::ws::Utf8Bytes;
 use label::{Epoch, Event, EventId, Seq};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Of events and their texts together, in bytes: some eight thousand usual labels.
 pub(crate) const MOST: usize = 8 << 20;
+
+/// When so many sheets have come and nobody has asked for one of them, whoever is awake reads
+/// elsewhere, or does not read at all. It is more than the rack holds of usual ones.
+const UNASKED: usize = 16 << 10;
+
+/// So many are passed over then before it is tried again.
+const PASSED: usize = 256 << 10;
 
 /// The rack of all consumers. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Rack {
     awake: Share,
     lately: Arc<Mutex<Lately>>,
+    /// So many sheets are not kept, since none of those before was asked for.
+    passed: Arc<AtomicUsize>,
     encoded: metrics::Counter,
 }
 
@@ -41,6 +51,8 @@ struct Lately {
     /// Of all of them together.
     weight: usize,
     most: usize,
+    /// Sheets that came since somebody last asked for one that was here.
+    unasked: usize,
 }
 
 #[derive(Debug)]
@@ -53,31 +65,56 @@ struct Held {
 impl Rack {
     /// For these consumers; at most so many bytes.
     pub(crate) fn new(awake: Share, most: usize) -> Self {
-        let lately = Lately { sheets: HashMap::new(), order: VecDeque::new(), weight: 0, most };
+        let (sheets, order) = (HashMap::new(), VecDeque::new());
+        let lately = Lately { sheets, order, weight: 0, most, unasked: 0 };
         let encoded = metrics::counter!("labeltap_events_encoded_total");
-        Self { awake, lately: Arc::new(Mutex::new(lately)), encoded }
+        let (lately, passed) = (Arc::new(Mutex::new(lately)), Arc::default());
+        Self { awake, lately, passed, encoded }
     }
 
     /// The sheet of a label that stands in this frame, as a row of the log has just said; so
     /// that the rest of the row need not be read.
     pub(crate) fn find(&self, id: EventId, frame: (Epoch, Seq)) -> Option<Arc<Sheet>> {
-        let lately = self.lock();
+        if self.passes() {
+            return None;
+        }
+        let mut lately = self.lock();
         let sheet = &lately.sheets.get(&id.get())?.sheet;
-        (sheet.frame() == Some(frame)).then(|| Arc::clone(sheet))
+        let found = (sheet.frame() == Some(frame)).then(|| Arc::clone(sheet));
+        if found.is_some() {
+            lately.unasked = 0;
+        }
+        found
+    }
+
+    /// Whether nothing is kept just now.
+    fn passes(&self) -> bool {
+        self.passed.load(Ordering::Relaxed) > 0
     }
 
     /// The sheet of an event that was just read: that of others, if theirs says the same.
     /// Whoever is alone keeps nothing for others: it would be in the way, in the processor's
     /// caches too.
     pub(crate) fn share(&self, event: Event) -> Arc<Sheet> {
-        if self.awake.is_ones() {
+        let less = |passed: usize| passed.checked_sub(1);
+        let passed = self.passed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        if passed || self.awake.is_ones() {
             return Arc::new(Sheet::new(event));
         }
         let mut lately = self.lock();
-        match lately.sheets.get(&event.id().get()) {
-            Some(held) if *held.sheet.event() == event => Arc::clone(&held.sheet),
-            _ => lately.put(event),
+        let known = lately.sheets.get(&event.id().get());
+        if let Some(held) = known.filter(|held| *held.sheet.event() == event) {
+            let sheet = Arc::clone(&held.sheet);
+            lately.unasked = 0;
+            return sheet;
         }
+        lately.unasked += 1;
+        if lately.unasked > UNASKED {
+            lately.clear();
+            self.passed.store(PASSED, Ordering::Relaxed);
+            return Arc::new(Sheet::new(event));
+        }
+        lately.put(event)
     }
 
     /// The text of a sheet, made now if nobody has needed it yet.
@@ -85,7 +122,9 @@ impl Rack {
         let Written { text, is_new } = sheet.text(raw);
         if is_new {
             self.encoded.increment(1);
-            self.lock().grew(sheet, text.len());
+            if !self.passes() {
+                self.lock().grew(sheet, text.len());
+            }
         }
         text
     }
@@ -97,6 +136,12 @@ impl Rack {
 }
 
 impl Lately {
+    fn clear(&mut self) {
+        self.sheets = HashMap::new();
+        self.order = VecDeque::new();
+        (self.weight, self.unasked) = (0, 0);
+    }
+
     /// In the place of what was known under that id.
     fn put(&mut self, event: Event) -> Arc<Sheet> {
         let sheet = Arc::new(Sheet::new(event));

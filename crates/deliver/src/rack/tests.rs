@@ -99,3 +99,35 @@ fn whoever_is_alone_keeps_nothing_for_others() {
     rack.text(&one, false);
     assert_eq!((weight(&rack), counted(&rack)), (0, 0));
 }
+
+#[test]
+fn where_nobody_asks_for_what_is_here_it_is_not_kept_for_a_while() {
+    let rack = rack(MOST);
+    let number = |count: usize| i64::try_from(count).unwrap();
+    for id in 1..=number(UNASKED) {
+        rack.share(body(id));
+    }
+    assert!(weight(&rack) > 0);
+    rack.share(body(number(UNASKED) + 1));
+    let sheet = rack.share(body(1));
+    rack.text(&sheet, false);
+    assert!(!Arc::ptr_eq(&sheet, &rack.share(body(1))));
+    assert_eq!((weight(&rack), counted(&rack)), (0, 0));
+    for _ in 2..PASSED {
+        rack.share(body(2));
+    }
+    let sheet = rack.share(body(3));
+    assert!(Arc::ptr_eq(&sheet, &rack.share(body(3))), "it is tried again");
+}
+
+#[test]
+fn where_somebody_asks_now_and_then_all_is_kept() {
+    let rack = rack(MOST);
+    for id in 1..=i64::try_from(3 * UNASKED).unwrap() {
+        let sheet = rack.share(body(id));
+        if id % 1000 == 0 {
+            assert!(Arc::ptr_eq(&sheet, &rack.share(body(id))));
+        }
+    }
+    assert!(weight(&rack) > 0);
+}
