@@ -111,6 +111,8 @@ struct Consumer {
     look_round_at: Moment,
     /// Nobody is there; when bodies are let go.
     rests_at: Option<Moment>,
+    /// Since then it does, and holds nothing.
+    rests: bool,
     /// The position whose oldest event is known, and since when it is.
     oldest_at: Option<(i64, Moment)>,
     started: Instant,
@@ -183,6 +185,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         save_at: None,
         look_round_at: LOOK_ROUND,
         rests_at: None,
+        rests: false,
         oldest_at: None,
         started: Instant::now(),
         name,
@@ -377,9 +380,11 @@ impl Consumer {
     fn take_share(&mut self, now: Moment) {
         let awake = !self.queues.is_empty() || self.hook.is_open();
         if awake {
-            self.rests_at = None;
-        } else if now >= *self.rests_at.get_or_insert(now + COMES_BACK) {
+            (self.rests_at, self.rests) = (None, false);
+        } else if !self.rests && now >= *self.rests_at.get_or_insert(now + COMES_BACK) {
+            self.rests = true;
             self.packer.let_go();
+            self.desk.rest();
         }
         if let Some(share) = self.awake.share(awake, &self.limits) {
             self.desk.bound(share.held, share.parked);

@@ -392,6 +392,15 @@ impl Desk {
         self.pass.restart(self.done.position());
     }
 
+    /// Nobody is there: what was not sent is read again when somebody comes, and takes no memory
+    /// until then.
+    pub(crate) fn rest(&mut self) {
+        self.refilter();
+        self.lanes.shrink_to_fit();
+        self.pass.parked.shrink_to_fit();
+        self.pass.deep.shrink_to_fit();
+    }
+
     /// Leaves those of the held events in the log that were never sent and that are to go,
     /// each with all that is behind it in its lane.
     fn drop_unsent(&mut self, goes: impl Fn(&Held) -> bool) {
