@@ -2,7 +2,7 @@
 //!
 //! A signature (r, s) over z holds when the x of `z/s G + r/s Q` is r, both taken modulo the
 //! order (SEC 1, 4.1.4). Three things make that cheap for many labels of one labeler: both
-//! points have their [`Multiples`] ready; every s is inverted with a single inversion
+//! points have their [`Multiples`](crate::multiples::Multiples) ready; every s is inverted with a single inversion
 //! (products forward and back, Montgomery's trick), and so are the results brought to
 //! coordinates of their own.
 //!
