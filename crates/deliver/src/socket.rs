@@ -143,7 +143,10 @@ impl Peer {
             };
             let mut heard = Heard::default();
             heard.hear(first);
-            while heard.messages < HEARD_TOGETHER && heard.acks.len() < ACKED_TOGETHER {
+            while !heard.pinged
+                && heard.messages < HEARD_TOGETHER
+                && heard.acks.len() < ACKED_TOGETHER
+            {
                 let Some(Some(Ok(message))) = stream.next().now_or_never() else { break };
                 heard.hear(message);
             }
@@ -158,6 +161,8 @@ impl Peer {
             if heard.closed {
                 return End::Closed;
             }
+            // A peer that always has more to say does not keep us from writing.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -183,6 +188,9 @@ struct Heard {
     acks: Vec<i64>,
     malformed: u64,
     other: u64,
+    /// The last message was a ping. Its pong is written when the next message is asked for,
+    /// and says that what was heard before it was passed on.
+    pinged: bool,
     closed: bool,
 }
 
@@ -196,8 +204,11 @@ impl Heard {
                 self.closed = true;
                 return;
             }
-            // The pong that belongs to a ping is sent underneath.
-            Message::Ping(_) | Message::Pong(_) => return,
+            Message::Ping(_) => {
+                self.pinged = true;
+                return;
+            }
+            Message::Pong(_) => return,
         };
         match message::read(bytes) {
             message::Message::Ack(ids) => self.acks.extend(ids),

@@ -26,9 +26,9 @@ impl Conn {
         said.then_some(()).ok_or_else(|| format!("connection {number} has ended"))
     }
 
-    /// Reads all that was sent until now. The second pong is written only after what was
-    /// heard before the second ping has been passed on, and after events that were on
-    /// their way when the first came.
+    /// Reads all that was sent until now. A pong is written only after what was heard before
+    /// its ping has been passed on, and the second one after events that were on their way
+    /// when the first ping came.
     pub(super) async fn read_all(&mut self) -> Result<Vec<String>, String> {
         let mut events = Vec::new();
         for _ in 0..2 {

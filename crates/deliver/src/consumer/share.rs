@@ -57,7 +57,13 @@ impl Awake {
             self.change();
         }
         let count = self.share.0.load(Ordering::Relaxed).max(1);
-        if !awake || count == self.told {
+        if !awake {
+            // Few bodies are enough to go on with at once for who comes back, and many may have
+            // gone in the same moment.
+            let bounds = Bounds { bodies: LEAST_BODIES, ..Bounds::of(count, limits) };
+            return (std::mem::take(&mut self.told) != 0).then_some(bounds);
+        }
+        if count == self.told {
             return None;
         }
         self.told = count;
@@ -113,7 +119,11 @@ mod tests {
         let mut other = Awake::new(share.clone());
         assert!(one.share(true, &limits).is_some() && other.share(true, &limits).is_some());
         assert_eq!(share.0.load(Ordering::Relaxed), 2);
-        assert_eq!(one.share(false, &limits), None);
+        let asleep = one.share(false, &limits).map(|bounds| bounds.bodies);
+        assert_eq!((asleep, one.share(false, &limits)), (Some(LEAST_BODIES), None), "told once");
+        let awake = one.share(true, &limits).map(|bounds| bounds.bodies);
+        assert_eq!(awake, Some(LARGEST), "and told again when it wakes");
+        one.share(false, &limits);
         drop(other);
         assert_eq!(share.0.load(Ordering::Relaxed), 0);
     }

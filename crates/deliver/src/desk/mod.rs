@@ -117,6 +117,8 @@ struct Held {
     fenced: bool,
     /// How often it was written to somebody.
     deliveries: u32,
+    /// Acked over another connection before its owner's socket has said that it was written.
+    early: bool,
 }
 
 impl Held {
@@ -224,6 +226,7 @@ impl Desk {
         held.fenced |= held.owner.is_some_and(|owner| owner != conn);
         held.owner = Some(conn);
         held.stage = Stage::Lent;
+        held.early = false;
         self.crowd.lent(conn, id);
         Some(Sending { conn, id, attempt: held.deliveries.saturating_add(1), again })
     }
@@ -268,7 +271,9 @@ impl Desk {
             if let Some(held) = held.filter(|held| held.stands(conn, Stage::Flying(None))) {
                 held.stage = Stage::Flying(Some(now));
                 held.deliveries = held.deliveries.saturating_add(1);
-                if expires {
+                if held.early {
+                    self.settle(*id);
+                } else if expires {
                     self.written.insert((now, *id));
                 }
             }
@@ -356,9 +361,10 @@ impl Desk {
     /// A connection says it is done with an event.
     ///
     /// Any connection may, once it was delivered and until it has been sent again elsewhere;
-    /// from then on only its new owner.
+    /// from then on only its new owner. A peer may be quicker than its socket's word that it was
+    /// written: over another connection its ack is not taken yet, and counts with that word.
     pub(crate) fn ack(&mut self, conn: Conn, id: i64) -> Result<(), Ignored> {
-        let Some(held) = self.held.get(&id) else {
+        let Some(held) = self.held.get_mut(&id) else {
             return Err(match id {
                 _ if id < 1 || id > self.pass.frontier => Ignored::Unknown,
                 _ if self.done.contains(id) => Ignored::Repeated,
@@ -374,7 +380,10 @@ impl Desk {
                 self.settle(id);
                 Ok(())
             }
-            _ if held.deliveries == 0 => Err(Ignored::NotSent),
+            (Some(_), stage) if held.deliveries == 0 => {
+                held.early = stage == Stage::Flying(None);
+                Err(Ignored::NotSent)
+            }
             (Some(_), _) => {
                 self.settle(id);
                 Ok(())

@@ -130,6 +130,8 @@ struct Known {
     rests: Option<Moment>,
     /// About to be a dead letter.
     aside: bool,
+    /// Acked over another connection than the one to which it is being written.
+    early: bool,
 }
 
 impl Known {
@@ -389,6 +391,7 @@ impl Model {
         known.fenced |= known.owner.is_some_and(|owner| owner != conn);
         known.owner = Some(conn);
         known.flying = Some(None);
+        known.early = false;
         self.desk.handed(conn, id);
         let (takes, queue) = self.open.get_mut(&conn).expect("sent to nobody");
         let takes = takes.is_some_and(|number| FILTERS[usize::from(number)].takes(&event));
@@ -408,6 +411,9 @@ impl Model {
             if known.owner == Some(conn) && known.flying == Some(None) {
                 known.flying = Some(Some(now));
                 known.deliveries += 1;
+                if known.early {
+                    (known.acked, known.flying) = (true, None);
+                }
             }
         }
     }
@@ -423,7 +429,9 @@ impl Model {
         let owner = known.owner.is_some_and(|owner| !known.fenced || owner == conn);
         let delivered =
             known.deliveries > 0 || (known.flying.is_some() && known.owner == Some(conn));
-        let counts = !known.is_over() && !known.aside && owner && delivered;
+        let may = !known.is_over() && !known.aside && owner;
+        let counts = may && delivered;
+        known.early |= may && known.flying == Some(None);
         let known = known.clone();
         assert_eq!(self.desk.ack(conn, id).is_ok(), counts, "ack of {id} by {conn:?}: {known:?}");
         if counts {

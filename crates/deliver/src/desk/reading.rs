@@ -287,6 +287,7 @@ impl Desk {
             owner: None,
             fenced: self.fence.contains(id),
             deliveries: 0,
+            early: false,
         };
         self.held.insert(id, held);
         self.join_lane(id, lane);

@@ -85,12 +85,30 @@ fn until_it_is_sent_again_elsewhere_anybody_may_ack() {
     page(&mut desk, [(1, 1), (2, 2), (3, 3)], 3);
     assert_eq!(sent(&mut desk), [(1, 1), (1, 2)]);
     open(&mut desk, 2, false);
-    assert_eq!(desk.ack(Conn(2), 1), Err(Ignored::NotSent), "it is not delivered yet");
     desk.wrote(SECOND, Conn(1), &[1, 2]);
     assert_eq!(desk.ack(Conn(2), 1), Ok(()));
     desk.closed(Conn(1));
     assert_eq!(desk.ack(Conn(2), 2), Ok(()));
     assert_eq!(desk.ack(Conn(2), 3), Err(Ignored::NotSent));
+}
+
+#[test]
+fn an_ack_that_is_quicker_than_word_of_its_writing_counts_with_that_word() {
+    let mut desk = desk();
+    open(&mut desk, 1, true);
+    page(&mut desk, [(1, 1), (2, 1), (3, 3)], 3);
+    assert_eq!(sent(&mut desk), [(1, 1), (1, 3)]);
+    open(&mut desk, 2, false);
+    assert_eq!(desk.ack(Conn(2), 1), Err(Ignored::NotSent), "not yet");
+    assert_eq!(desk.ack(Conn(2), 3), Err(Ignored::NotSent), "not yet");
+    desk.wrote(SECOND, Conn(1), &[1]);
+    assert_eq!(sent(&mut desk), [(1, 2)], "the next of its lane");
+    // What was never written was never delivered.
+    desk.closed(Conn(1));
+    open(&mut desk, 4, true);
+    assert_eq!(sent(&mut desk), [(4, 2), (4, 3)]);
+    desk.wrote(SECOND, Conn(4), &[2, 3]);
+    assert_eq!((desk.ack(Conn(4), 3), desk.ack(Conn(4), 2)), (Ok(()), Ok(())));
 }
 
 #[test]
