@@ -10,6 +10,7 @@ pub mod config;
 pub mod crew;
 mod retention;
 mod service;
+mod states;
 pub mod tail;
 mod telemetry;
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Bind, Named, Run, Secret};
 use crate::crew::{Crew, Ended};
-use crate::{retention, telemetry};
+use crate::{retention, states, telemetry};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use fleet::{Board, Rest};
@@ -86,6 +86,7 @@ impl Service {
             let keeping = retention::keep(store.clone(), retain, intake::wall_clock, crew.stop());
             crew.add("retention", keeping);
         }
+        crew.add("states", states::keep(store.clone(), intake::wall_clock, crew.stop()));
         let sink = run.appview.clone().map(|target| {
             appview::start(store.clone(), target, appview::Limits::default(), crew.stop())
         });

@@ -35,6 +35,7 @@ mod removal;
 mod routes;
 mod slow;
 mod spoof;
+mod states;
 mod tap;
 mod turns;
 mod webhook;

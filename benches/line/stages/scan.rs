@@ -8,7 +8,7 @@ use crate::table;
 use label::{
     Did, Epoch, EventId, Facts, Filter, Hosts, Label, MAX_NUMBER, Millis, Parts, Seq, Verdict,
 };
-use store::{Batch, Entry, RowView, Scan, Source, Store};
+use store::{Batch, Entry, RowView, Scan, Source, Store, Topic};
 use tokio::runtime::Runtime;
 
 /// Labels of the log.
@@ -69,6 +69,7 @@ fn read(runtime: &Runtime, store: &Store, filter: Option<Filter>, count: u64) ->
         events: usize::MAX,
         rejected: false,
         labelers: false,
+        states: false,
     };
     runtime.block_on(async {
         let end = store.head().borrow().last;
@@ -89,11 +90,10 @@ fn read(runtime: &Runtime, store: &Store, filter: Option<Filter>, count: u64) ->
 }
 
 fn look((filter, taken): &mut Asked, row: &RowView<'_>) -> bool {
-    let RowView { labeler, verdict, uri, val, .. } = *row;
-    let takes = filter
-        .as_ref()
-        .zip(verdict)
-        .is_some_and(|(filter, verdict)| filter.takes(&Facts { labeler, uri, val, verdict }));
+    let RowView { labeler, topic, uri, val, .. } = *row;
+    let Topic::Label(verdict) = topic else { return false };
+    let facts = Facts { labeler, uri, val, verdict };
+    let takes = filter.as_ref().is_some_and(|filter| filter.takes(&facts));
     *taken += u64::from(takes);
     takes
 }

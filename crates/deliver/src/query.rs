@@ -16,7 +16,7 @@ pub(crate) struct Wish {
     pub(crate) raw: bool,
 }
 
-/// Event types that a client may ask for. Only `label` and `labeler` exist so far.
+/// Event types that a client may ask for. There are no `record` and `identity` so far.
 const TYPES: [&str; 5] = ["label", "labeler", "label-state", "record", "identity"];
 /// Contract section 5; values are separated by commas.
 const FILTERS: [&str; 5] = ["src", "val", "uri", "subject", "verdict"];
@@ -54,7 +54,12 @@ impl Wish {
         }
         let filter = Filter::read(fields, hosts).map_err(|error| error.to_string())?;
         let asked = |kind| wish.types.split(',').any(|name| name == kind);
-        let taste = Taste { labels: asked("label"), labelers: asked("labeler"), filter };
+        let taste = Taste {
+            labels: asked("label"),
+            labelers: asked("labeler"),
+            states: asked("label-state"),
+            filter,
+        };
         wish.takes = Some(taste).filter(Taste::is_any);
         Ok(wish)
     }
@@ -110,10 +115,13 @@ mod tests {
     fn each_parameter_is_heard() {
         let asked = [("consumer", "b"), ("types", "labeler,label"), ("raw", "true")];
         let wish = read(&asked).unwrap();
-        let takes = Some(Taste { labels: true, labelers: true, filter: Filter::default() });
+        let labels = Taste::labels(Filter::default());
+        let takes = Some(Taste { labelers: true, ..labels.clone() });
         let types = "labeler,label".into();
         assert_eq!(wish, Wish { consumer: "b".into(), takes, types, raw: true });
         assert_eq!(read(&[("types", "record,identity")]).unwrap().takes, None);
+        let states = read(&[("types", "label-state")]).unwrap().takes;
+        assert_eq!(states, Some(Taste { labels: false, states: true, ..labels }));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Sheet {
     pub(crate) const fn frame(&self) -> Option<(Epoch, Seq)> {
         match &self.event {
             Event::Label(event) => Some((event.epoch, event.seq)),
-            Event::Rejected(_) | Event::Labeler(_) => None,
+            Event::Rejected(_) | Event::Labeler(_) | Event::State(_) => None,
         }
     }
 

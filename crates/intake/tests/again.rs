@@ -90,8 +90,15 @@ impl House {
         let (mut events, mut after) = (Vec::new(), EventId::START);
         let until = EventId::new(MAX_NUMBER).unwrap();
         loop {
-            let scan =
-                Scan { after, until, rows: 1000, events: 1000, rejected: false, labelers: true };
+            let scan = Scan {
+                after,
+                until,
+                rows: 1000,
+                events: 1000,
+                rejected: false,
+                labelers: true,
+                states: false,
+            };
             let scanned = self.store.scan(scan, (), |(), _| true).await.unwrap();
             if scanned.read <= after {
                 return events;

@@ -1,6 +1,6 @@
 //! What has a place in our log: what the store keeps and delivery sends.
 
-use crate::{Did, Epoch, EventId, Label, LabelerEvent, Millis, Seq, Verdict};
+use crate::{Did, Epoch, EventId, Label, LabelerEvent, Millis, Seq, StateEvent, Verdict};
 
 /// One event of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Event {
     Rejected(RejectedEvent),
     /// Something that happened to a labeler, for those who asked for that type.
     Labeler(LabelerEvent),
+    /// What became of a label, for those who asked for that type.
+    State(StateEvent),
 }
 
 impl Event {
@@ -21,6 +23,7 @@ impl Event {
             Self::Label(event) => event.id,
             Self::Rejected(event) => event.id,
             Self::Labeler(event) => event.id,
+            Self::State(event) => event.id,
         }
     }
 
@@ -31,16 +34,18 @@ impl Event {
             Self::Label(event) => &event.labeler,
             Self::Rejected(event) => &event.labeler,
             Self::Labeler(event) => &event.labeler,
+            Self::State(event) => &event.labeler,
         }
     }
 
-    /// When the frame was received, or when it happened.
+    /// When the frame was received, or when it happened or was found.
     #[must_use]
     pub const fn received_at(&self) -> Millis {
         match self {
             Self::Label(event) => event.received_at,
             Self::Rejected(event) => event.received_at,
             Self::Labeler(event) => event.at,
+            Self::State(event) => event.at,
         }
     }
 
@@ -51,6 +56,7 @@ impl Event {
             Self::Label(event) => event.weight(),
             Self::Rejected(event) => event.weight(),
             Self::Labeler(event) => event.weight(),
+            Self::State(event) => event.weight(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod event;
 mod filter;
 mod label;
 mod number;
+mod state;
 pub mod syntax;
 mod verdict;
 
@@ -20,4 +21,5 @@ pub use event::{Event, LabelEvent, RejectedEvent};
 pub use filter::{Facts, Filter, FilterError};
 pub use label::{Label, Parts};
 pub use number::{Epoch, EventId, MAX_NUMBER, Millis, Seq};
+pub use state::{LabelState, StateEvent};
 pub use verdict::Verdict;

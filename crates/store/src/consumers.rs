@@ -2,7 +2,7 @@
 
 use crate::convert::{event_id, unreadable};
 use crate::desk::Desk;
-use crate::{ConsumerRow, StoreError, dead, ranges};
+use crate::{ConsumerRow, StoreError, dead, ranges, states};
 use label::EventId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -38,11 +38,13 @@ pub(crate) fn types(db: &Connection, name: &str) -> Result<String, StoreError> {
     Ok(select.query_row([name], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
-/// Keeps them.
+/// Keeps them. They only grow, so of two that come the wrong way round the longer one counts.
 pub(crate) fn set_types(desk: &mut Desk<'_>, name: &str, types: &str) -> Result<(), StoreError> {
-    let mut update = desk.db.prepare_cached("UPDATE consumers SET types = ?2 WHERE name = ?1")?;
+    let mut update = desk.db.prepare_cached(
+        "UPDATE consumers SET types = ?2 WHERE name = ?1 AND length(types) < length(?2)",
+    )?;
     update.execute([name, types])?;
-    Ok(())
+    states::follow(desk)
 }
 
 /// Keeps everything about one, known or not. Whoever begins `anew` has no dead letters
@@ -83,7 +85,9 @@ pub(crate) fn save_progress(
 pub(crate) fn remove(desk: &mut Desk<'_>, name: &str) -> Result<bool, StoreError> {
     dead::forget(desk, name)?;
     let mut delete = desk.db.prepare_cached("DELETE FROM consumers WHERE name = ?1")?;
-    Ok(delete.execute([name])? > 0)
+    let known = delete.execute([name])? > 0;
+    states::follow(desk)?;
+    Ok(known)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ConsumerRow> {

@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) added: u64,
     /// Grows when the set of tracked labelers changes; counted from the start of the process.
     pub(crate) roster: u64,
+    /// Whether what becomes of labels is recorded.
+    pub(crate) states: bool,
     /// Whether purged rows wait for the sweep.
     pub(crate) sweeping: bool,
     /// Entries of the index that are in no run yet.

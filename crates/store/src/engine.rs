@@ -39,6 +39,7 @@ pub(crate) struct Engine {
     queues: Mutex<Option<Queues>>,
     head: watch::Receiver<Head>,
     roster: watch::Receiver<u64>,
+    states: watch::Receiver<bool>,
     accepts: watch::Receiver<bool>,
     refusal: watch::Receiver<Option<StoreError>>,
     outcome: watch::Receiver<Outcome>,
@@ -53,12 +54,14 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         |reason: String| OpenError::Unusable { path: path.display().to_string(), reason };
     let (head_told, head) = watch::channel(Head::default());
     let (roster_told, roster) = watch::channel(0);
+    let (states_told, states) = watch::channel(false);
     let (ended, outcome) = watch::channel(None);
     let (accepts_told, accepts) = watch::channel(true);
     let (refusal_told, refusal) = watch::channel(None);
     let signs = Signs {
         head: head_told,
         roster: roster_told,
+        states: states_told,
         accepts: accepts_told,
         refusal: refusal_told,
     };
@@ -82,7 +85,7 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         .spawn(move || life.live())
         .map_err(|e| unusable(e.to_string()))?;
     let queues = Mutex::new(Some(Queues { jobs, reads, asks }));
-    Ok(Engine { queues, head, roster, accepts, refusal, outcome, writer: Some(writer) })
+    Ok(Engine { queues, head, roster, states, accepts, refusal, outcome, writer: Some(writer) })
 }
 
 fn describe() {
@@ -218,6 +221,10 @@ impl Engine {
 
     pub(crate) fn roster(&self) -> watch::Receiver<u64> {
         self.roster.clone()
+    }
+
+    pub(crate) fn states(&self) -> watch::Receiver<bool> {
+        self.states.clone()
     }
 
     pub(crate) fn jobs(&self) -> Result<mpsc::Sender<Job>, StoreError> {

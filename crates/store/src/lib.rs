@@ -50,6 +50,7 @@ mod rows;
 mod scan;
 mod schema;
 mod short;
+mod states;
 mod sweep;
 mod writer;
 
@@ -62,9 +63,9 @@ pub use index::{Found, Pattern, Query, Standing, Stretch};
 pub use lookups::{Concluded, Conclusion, Hints, Kept, Lane, Lookup, Next};
 pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,
-    RejectedRow, Source,
+    RejectedRow, Source, Telling,
 };
 pub use places::{DirectoryRow, Place, RelayRow};
 pub use rejudge::{Doubtful, Readmitted};
 pub use room::Limits;
-pub use scan::{Choice, RowView, Scan, Scanned};
+pub use scan::{Choice, RowView, Scan, Scanned, Topic};

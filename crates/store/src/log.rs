@@ -7,7 +7,7 @@ use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::rows::{self, Names};
-use crate::{StoreError, happenings, index, labelers::counts, short};
+use crate::{StoreError, happenings, index, labelers::counts, short, states};
 use label::{Epoch, Event, EventId, Label, LabelEvent, Millis, RejectedEvent, Seq, Verdict};
 use rusqlite::{Connection, Row, params};
 
@@ -83,7 +83,10 @@ pub(crate) fn some(db: &mut Connection, mut ids: Vec<EventId>) -> Result<Vec<Eve
                 Some(event) => Event::Rejected(event),
                 None => match happenings::one(&snapshot, id)? {
                     Some(event) => Event::Labeler(event),
-                    None => continue,
+                    None => match states::one(&snapshot, &mut names, id)? {
+                        Some(event) => Event::State(event),
+                        None => continue,
+                    },
                 },
             },
         };

@@ -214,3 +214,12 @@ pub struct DeadRow {
     /// What went wrong the last time, if anybody said so.
     pub last_error: Option<String>,
 }
+
+/// How it stands with recording what becomes of labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Telling {
+    /// There may be more to be recorded at once.
+    pub more: bool,
+    /// When the next label runs out, as far as is known.
+    pub due: Option<Millis>,
+}

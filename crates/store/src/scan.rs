@@ -8,8 +8,10 @@ use crate::convert::{epoch, event_id, seq};
 use crate::labelers::{self, Interned};
 use crate::log::{self, LARGE};
 use crate::rows::{self, Names};
-use crate::{StoreError, happenings};
-use label::{Did, Epoch, Event, EventId, LabelEvent, LabelerEvent, RejectedEvent, Seq, Verdict};
+use crate::{StoreError, happenings, states};
+use label::{
+    Did, Epoch, Event, EventId, LabelEvent, LabelerEvent, RejectedEvent, Seq, StateEvent, Verdict,
+};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, Transaction};
@@ -38,6 +40,19 @@ pub struct Scan {
     pub rejected: bool,
     /// Whether events of labelers are looked at too.
     pub labelers: bool,
+    /// Whether events of labels' states are looked at too.
+    pub states: bool,
+}
+
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// A label, and what was found when it was judged.
+    Label(Verdict),
+    /// Something that happened to a labeler.
+    Labeler,
+    /// What became of a label, and what was found when that was judged.
+    State(Verdict),
 }
 
 /// What a scan shows of a row.
@@ -47,12 +62,11 @@ pub struct RowView<'a> {
     pub id: EventId,
     /// Whose stream it came from.
     pub labeler: &'a Did,
-    /// What was found when it was judged; `None`: it is no label but something that
-    /// happened to the labeler.
-    pub verdict: Option<Verdict>,
-    /// What it is about; `None` for a rejected label.
+    /// What it is about.
+    pub topic: Topic,
+    /// Whom the label is about; `None` for a rejected one.
     pub uri: Option<&'a str>,
-    /// What it says; `None` for a rejected label.
+    /// What the label says; `None` for a rejected one.
     pub val: Option<&'a str>,
     /// A rejected label's CBOR, where it was kept; `None` for a label that holds.
     pub raw: Option<&'a [u8]>,
@@ -144,6 +158,7 @@ impl<S, C: Into<Choice>> Walk<S, C> {
     fn go(mut self, db: &Transaction<'_>, names: &mut Names) -> Result<Self, StoreError> {
         let Scan { after, until, rejected: wants_rejected, labelers: wants_labelers, .. } =
             self.scan;
+        let wants_states = self.scan.states;
         let mut select = db.prepare_cached(
             "SELECT id, labeler, flags, uri, val, length(raw), epoch, seq FROM labels
              WHERE id > ?1 AND id <= ?2 ORDER BY id",
@@ -159,25 +174,34 @@ impl<S, C: Into<Choice>> Walk<S, C> {
             "SELECT id, did FROM happenings WHERE id > ?1 AND id <= ?2 ORDER BY id",
         )?;
         let mut happened = select.query([from(wants_labelers), until.get()])?;
+        let mut select = db.prepare_cached(
+            "SELECT id, labeler, flags, uri, val FROM states
+             WHERE id > ?1 AND id <= ?2 AND id > (SELECT states_from FROM meta) ORDER BY id",
+        )?;
+        let mut became = select.query([from(wants_states), until.get()])?;
         labels.advance()?;
         rejected.advance()?;
         happened.advance()?;
+        became.advance()?;
         while self.goes_on() {
-            let next = [front(&labels)?, front(&rejected)?, front(&happened)?];
+            let next = [front(&labels)?, front(&rejected)?, front(&happened)?, front(&became)?];
             let Some(first) = next.iter().flatten().min().copied() else {
                 self.read = self.read.max(until);
                 break;
             };
-            let [label, refused, _] = next.map(|id| id == Some(first));
+            let [label, refused, happening, _] = next.map(|id| id == Some(first));
             if label {
                 self.see_label(first, labels.get(), db, names)?;
                 labels.advance()?;
             } else if refused {
                 self.see_rejected(first, rejected.get(), db, names)?;
                 rejected.advance()?;
-            } else {
+            } else if happening {
                 self.see_labeler(first, happened.get())?;
                 happened.advance()?;
+            } else {
+                self.see_state(first, became.get(), db, names)?;
+                became.advance()?;
             }
         }
         Ok(self)
@@ -208,7 +232,7 @@ impl<S, C: Into<Choice>> Walk<S, C> {
         let view = RowView {
             id,
             labeler,
-            verdict: Some(rows::verdict_of(row.get(2)?)),
+            topic: Topic::Label(rows::verdict_of(row.get(2)?)),
             uri: Some(uri),
             val: Some(val),
             raw: None,
@@ -246,9 +270,8 @@ impl<S, C: Into<Choice>> Walk<S, C> {
             ValueRef::Null => None,
             raw => Some(raw.as_blob()?),
         };
-        let verdict = rows::verdict(row, 2)?;
-        let verdict = Some(verdict);
-        let view = RowView { id, labeler, verdict, uri: None, val: None, raw, label: None };
+        let topic = Topic::Label(rows::verdict(row, 2)?);
+        let view = RowView { id, labeler, topic, uri: None, val: None, raw, label: None };
         let seen = raw.map_or(0, <[u8]>::len);
         self.bytes += seen;
         let weight = size_of::<RejectedEvent>() + length(row, 4)? + seen;
@@ -270,7 +293,7 @@ impl<S, C: Into<Choice>> Walk<S, C> {
         let view = RowView {
             id,
             labeler: &labeler,
-            verdict: None,
+            topic: Topic::Labeler,
             uri: None,
             val: None,
             raw: None,
@@ -283,6 +306,33 @@ impl<S, C: Into<Choice>> Walk<S, C> {
         }
         if choice == Choice::Take {
             self.taken.happened.push(id);
+        }
+        Ok(())
+    }
+
+    fn see_state(
+        &mut self,
+        id: EventId,
+        row: Option<&Row<'_>>,
+        db: &Connection,
+        names: &mut Names,
+    ) -> rusqlite::Result<()> {
+        let Some(row) = row else { return Ok(()) };
+        self.rows += 1;
+        self.read = id;
+        let Some(labeler) = names.of(db, Interned(row.get(1)?))? else { return Ok(()) };
+        let (uri, val) = (row.get_ref(3)?.as_str()?, row.get_ref(4)?.as_str()?);
+        let topic = Topic::State(rows::verdict_of(row.get(2)?));
+        let (uri, val) = (Some(uri), Some(val));
+        let view = RowView { id, labeler, topic, uri, val, raw: None, label: None };
+        let seen = uri.map_or(0, str::len) + val.map_or(0, str::len);
+        self.bytes += seen;
+        let choice = (self.look)(&mut self.state, &view).into();
+        if choice != Choice::Pass {
+            self.taken.count(size_of::<StateEvent>() + seen);
+        }
+        if choice == Choice::Take {
+            self.taken.became.push(id);
         }
         Ok(())
     }
@@ -308,6 +358,7 @@ struct Taken {
     open: bool,
     rejected: Vec<EventId>,
     happened: Vec<EventId>,
+    became: Vec<EventId>,
     count: usize,
     weight: usize,
 }
@@ -349,6 +400,9 @@ impl Taken {
         }
         for id in &self.happened {
             events.extend(happenings::one(db, *id)?.map(Event::Labeler));
+        }
+        for id in &self.became {
+            events.extend(states::one(db, names, *id)?.map(Event::State));
         }
         // Ascending lists behind one another, which this sort merges.
         events.sort_by_key(Event::id);

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0004_lives.sql"),
     include_str!("../../../schema/sqlite/0005_discovery.sql"),
     include_str!("../../../schema/sqlite/0006_index.sql"),
+    include_str!("../../../schema/sqlite/0007_states.sql"),
 ];
 
 /// The newest schema this program knows.
@@ -25,7 +26,7 @@ pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Statements kept prepared: more than there are, so that none is ever prepared twice.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 128;
 
 /// The schema's number as SQLite sees it, the write-ahead log included.
 pub(crate) fn version(db: &Connection) -> rusqlite::Result<u32> {

@@ -1,7 +1,7 @@
 //! Takes away what purged labelers left behind, a little at a time.
 //!
 //! A purge only cuts the rows loose (`labelers::remove`); this walks the log from its
-//! beginning, one short stretch of ids per call, and deletes the rows of no labeler. Where
+//! beginning, one short stretch of ids per call, and deletes the rows of no labeler, and events of states that nobody asks for any more. Where
 //! it stands is in the database, so it goes on after a restart. A purge while it walks
 //! makes it walk once more; however many come, that is one more.
 
@@ -50,7 +50,8 @@ fn first_id(db: &Connection, next: i64) -> rusqlite::Result<Option<i64>> {
     };
     let label = first("SELECT id FROM labels WHERE id >= ?1 ORDER BY id LIMIT 1")?;
     let rejected = first("SELECT id FROM rejected WHERE id >= ?1 ORDER BY id LIMIT 1")?;
-    Ok(label.into_iter().chain(rejected).min())
+    let state = first("SELECT id FROM states WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    Ok(label.into_iter().chain(rejected).chain(state).min())
 }
 
 fn delete(db: &Connection, from: i64, until: i64) -> rusqlite::Result<()> {
@@ -59,6 +60,9 @@ fn delete(db: &Connection, from: i64, until: i64) -> rusqlite::Result<()> {
              AND NOT EXISTS (SELECT 1 FROM labelers WHERE labelers.id = labels.labeler)",
         "DELETE FROM rejected WHERE id >= ?1 AND id < ?2
              AND NOT EXISTS (SELECT 1 FROM labelers WHERE labelers.id = rejected.labeler)",
+        "DELETE FROM states WHERE id >= ?1 AND id < ?2
+             AND (NOT EXISTS (SELECT 1 FROM labelers WHERE labelers.id = states.labeler)
+                 OR (SELECT states_next IS NULL OR states_from >= states.id FROM meta))",
     ] {
         db.prepare_cached(sql)?.execute([from, until])?;
     }

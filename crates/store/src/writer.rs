@@ -31,6 +31,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Signs {
     pub(crate) head: watch::Sender<Head>,
     pub(crate) roster: watch::Sender<u64>,
+    /// Whether what becomes of labels is recorded.
+    pub(crate) states: watch::Sender<bool>,
     /// Whether the last write landed and there is room for more.
     pub(crate) accepts: watch::Sender<bool>,
     /// Why not, if not.
@@ -65,13 +67,15 @@ impl Writer {
     ) -> rusqlite::Result<Self> {
         let ledger = db.query_row(
             "SELECT last_id, added,
-                     sweep_next IS NOT NULL OR EXISTS (SELECT 1 FROM contents) FROM meta",
+                     sweep_next IS NOT NULL OR EXISTS (SELECT 1 FROM contents),
+                     states_next IS NOT NULL FROM meta",
             [],
             |row| {
                 Ok(Ledger {
                     last: event_id(row, 0)?,
                     added: count(row, 1)?,
                     roster: 0,
+                    states: row.get(3)?,
                     sweeping: row.get(2)?,
                     recent: 0,
                     indexing: false,
@@ -82,6 +86,7 @@ impl Writer {
         let ledger = Ledger { recent, indexing: index::has_work(&db)?, ..ledger };
         let salt = index::salt(&db)?;
         signs.head.send_replace(Head { last: ledger.last, added: ledger.added });
+        signs.states.send_replace(ledger.states);
         let (failure, failed_at) = (None, Instant::now());
         let keeper = Keeper::default();
         let mut writer = Self {
@@ -306,6 +311,8 @@ impl Writer {
         self.signs.head.send_if_modified(|seen| std::mem::replace(seen, head) != head);
         let roster = ledger.roster;
         self.signs.roster.send_if_modified(|seen| std::mem::replace(seen, roster) != roster);
+        let states = ledger.states;
+        self.signs.states.send_if_modified(|seen| std::mem::replace(seen, states) != states);
         // A transaction that wrote nothing does not show that the disk takes anything.
         if rows > 0 {
             metrics::counter!("labeltap_store_commits_total").increment(1);

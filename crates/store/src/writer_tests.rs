@@ -23,6 +23,7 @@ fn writer_in(room: Room) -> Writer {
     let signs = Signs {
         head: watch::Sender::default(),
         roster: watch::Sender::default(),
+        states: watch::Sender::default(),
         accepts: watch::Sender::new(true),
         refusal: watch::Sender::default(),
     };
@@ -410,8 +411,15 @@ fn one_read_passes_over_so_many_purged_rows_and_then_says_where_it_is() {
 
     let mut read = |after| {
         let until = EventId::new(label::MAX_NUMBER).unwrap();
-        let scan =
-            Scan { after, until, rows: usize::MAX, events: 2, rejected: false, labelers: false };
+        let scan = Scan {
+            after,
+            until,
+            rows: usize::MAX,
+            events: 2,
+            rejected: false,
+            labelers: false,
+            states: false,
+        };
         let scanned = crate::scan::scan(&mut writer.db, &scan, (), |(), _| true).unwrap();
         let ids = scanned.events.iter().map(|event| event.id().get()).collect::<Vec<_>>();
         (ids, scanned.read.get())

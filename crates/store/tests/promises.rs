@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use store::{
     Batch, ConsumerRow, Counts, DeadRow, Entry, Head, Noted, Remedy, Scan, Source, Store,
-    StoreError,
+    StoreError, Topic,
 };
 
 /// A store, and how to open it again.
@@ -343,8 +343,16 @@ async fn the_head_moves_after_a_commit(shop: Shop) {
 async fn happenings(store: &Store) -> Vec<(i64, Change, String)> {
     let until = id(label::MAX_NUMBER);
     let after = EventId::START;
-    let scan = Scan { after, until, rows: 10_000, events: 10_000, rejected: true, labelers: true };
-    let scanned = store.scan(scan, (), |(), row| row.verdict.is_none()).await.unwrap();
+    let scan = Scan {
+        after,
+        until,
+        rows: 10_000,
+        events: 10_000,
+        rejected: true,
+        labelers: true,
+        states: false,
+    };
+    let scanned = store.scan(scan, (), |(), row| row.topic == Topic::Labeler).await.unwrap();
     let told = |event| match event {
         Event::Labeler(event) => (event.id.get(), event.change, event.state),
         other => panic!("{other:?}"),

@@ -17,7 +17,7 @@ use label::{
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Batch, Choice, Entry, RowView, Scan, Scanned, Source, Store};
+use store::{Batch, Choice, Entry, RowView, Scan, Scanned, Source, Store, Topic};
 use tempfile::TempDir;
 
 const ALL: Scan = Scan {
@@ -27,6 +27,7 @@ const ALL: Scan = Scan {
     events: usize::MAX,
     rejected: true,
     labelers: false,
+    states: false,
 };
 
 fn all() -> Scan {
@@ -61,7 +62,8 @@ async fn a_row_shows_what_is_known_of_it_and_comes_back_whole() {
     let look = |seen: &mut Seen, row: &RowView<'_>| {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let (uri, val, raw) = (text(row.uri), text(row.val), row.raw.map(<[u8]>::to_vec));
-        seen.push((row.id.get(), row.labeler.clone(), row.verdict.unwrap(), uri, val, raw));
+        let Topic::Label(verdict) = row.topic else { panic!("{row:?}") };
+        seen.push((row.id.get(), row.labeler.clone(), verdict, uri, val, raw));
         true
     };
     let Scanned { state, events, read, looked } =
@@ -350,8 +352,10 @@ async fn compare(steps: Vec<Step>, filter: Filter, pages: Scan) {
     });
     let look = |(filter, seen): &mut (Filter, Vec<i64>), row: &RowView<'_>| {
         seen.push(row.id.get());
-        let RowView { labeler, verdict, uri, val, .. } = *row;
-        filter.takes(&Facts { labeler, uri, val, verdict: verdict.unwrap() })
+        let RowView { labeler, topic: Topic::Label(verdict), uri, val, .. } = *row else {
+            panic!("{row:?}");
+        };
+        filter.takes(&Facts { labeler, uri, val, verdict })
     };
     let (mut state, mut after) = ((filter.clone(), Vec::new()), pages.after);
     let (mut events, mut looked) = (Vec::new(), 0);
@@ -378,7 +382,7 @@ async fn compare(steps: Vec<Step>, filter: Filter, pages: Scan) {
                 assert_eq!(Some((event.label.val.as_str(), event.label.uri.as_str())), *what);
             }
             Event::Rejected(_) => assert_eq!(*what, None),
-            Event::Labeler(_) => unreachable!("nobody asked for it"),
+            Event::Labeler(_) | Event::State(_) => unreachable!("nobody asked for it"),
         }
     }
     let labels = log.values().filter(|(_, what)| what.is_some()).count() as u64;
@@ -401,7 +405,7 @@ proptest! {
         events in 1usize..8,
         rejected in any::<bool>(),
     ) {
-        let pages = Scan { after: id(after), until: id(until), rows, events, rejected, labelers: false };
+        let pages = Scan { after: id(after), until: id(until), rows, events, rejected, labelers: false, states: false };
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

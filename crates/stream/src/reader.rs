@@ -166,6 +166,7 @@ impl Reader {
             events: PAGE,
             rejected: false,
             labelers: false,
+            states: false,
         };
         let look = |src: &mut Option<Arc<HashSet<Did>>>, row: &RowView<'_>| {
             src.as_ref().is_none_or(|src| src.contains(row.labeler))

@@ -2,7 +2,7 @@
 
 use crate::hearsay::Hearsay;
 use crate::pen::{Pen, letters};
-use label::{Event, LabelEvent, LabelerEvent, RejectedEvent};
+use label::{Event, LabelEvent, LabelerEvent, RejectedEvent, StateEvent};
 use std::borrow::Cow;
 
 /// What a label event has besides its texts and bytes, at most about.
@@ -73,6 +73,7 @@ pub fn event_json(event: &Event, raw: bool) -> String {
         Event::Label(event) => label_event(event, raw),
         Event::Rejected(event) => rejected_event(event, raw),
         Event::Labeler(event) => labeler_event(event),
+        Event::State(event) => state_event(event),
     }
 }
 
@@ -135,6 +136,21 @@ fn labeler_event(event: &LabelerEvent) -> String {
     pen.text("service_url", event.service_url.as_deref());
     pen.number("cursor", event.cursor.get());
     pen.number("epoch", i64::from(event.epoch.0));
+    pen.close();
+    pen.finish()
+}
+
+/// What became of a label.
+fn state_event(event: &StateEvent) -> String {
+    let mut pen = Pen::new(FRAME);
+    pen.number("id", event.id.get());
+    pen.text("type", "label-state");
+    pen.open("label_state");
+    pen.text("src", event.labeler.as_str());
+    pen.text("uri", event.uri.as_str());
+    pen.text("val", event.val.as_str());
+    pen.text("state", event.state.as_str());
+    pen.number("label_id", event.label_id.get());
     pen.close();
     pen.finish()
 }
@@ -235,5 +251,24 @@ mod tests {
             r#""state":"live","service_url":"https://labels.ann.test","cursor":991,"epoch":1}}"#
         );
         assert_eq!(event_json(&Event::Labeler(event), true), expected);
+    }
+
+    #[test]
+    fn what_becomes_of_a_label_is_told_like_this() {
+        let event = label::StateEvent {
+            id: EventId::new(12_350).unwrap(),
+            labeler: Did::parse(ANN).unwrap(),
+            uri: "did:web:bob.test".to_owned(),
+            val: "sp\"am".to_owned(),
+            state: label::LabelState::Superseded,
+            label_id: EventId::new(12_347).unwrap(),
+            verdict: Verdict::Verified,
+            at: Millis(1),
+        };
+        let expected = concat!(
+            r#"{"id":12350,"type":"label-state","label_state":{"src":"did:web:ann.test","#,
+            r#""uri":"did:web:bob.test","val":"sp\"am","state":"superseded","label_id":12347}}"#
+        );
+        assert_eq!(event_json(&Event::State(event), true), expected);
     }
 }

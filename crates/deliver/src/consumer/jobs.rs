@@ -3,7 +3,7 @@
 //! beside the actor; the answer comes back to [`Consumer::finish`].
 
 use super::reading::Found;
-use super::{AskError, Change, Consumer, Trouble};
+use super::{AskError, Change, Consumer, Trouble, Types};
 use crate::desk::{Moment, Sending};
 use crate::packer;
 use crate::patience::patiently;
@@ -145,17 +145,18 @@ impl Consumer {
         (EventId::new(self.desk.position()).unwrap_or_default(), self.desk.ahead())
     }
 
-    /// From now on events of labelers are owed. That is kept, so that they are also owed while
+    /// From now on events of these types are owed. That is kept, so that they are also owed while
     /// nobody is connected.
-    pub(super) fn ask_for_labelers(&mut self) {
-        if std::mem::replace(&mut self.labelers, true) {
+    pub(super) fn ask_for(&mut self, asked: Types) {
+        let types = self.types.and(asked);
+        if std::mem::replace(&mut self.types, types) == types {
             return;
         }
         // What is being read now does not look at them.
         self.desk.look_again();
         let (store, name) = (self.store.clone(), self.name.clone());
         self.jobs.spawn(async move {
-            let keep = || store.set_consumer_types(name.clone(), super::LABELER.to_owned());
+            let keep = || store.set_consumer_types(name.clone(), types.text());
             patiently(keep).await?;
             Ok(Done::Asked)
         });

@@ -13,6 +13,7 @@ mod jobs;
 mod reading;
 mod share;
 mod sieve;
+mod types;
 mod word;
 
 pub(crate) use word::{Ask, Word};
@@ -41,13 +42,12 @@ use store::{ConsumerRow, Head, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
+use types::Types;
 
 /// Words heard before the desk is asked again.
 const HEARD_TOGETHER: usize = 64;
 /// A connection whose task ended without a word is found after this.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
-/// An event type besides labels.
-const LABELER: &str = "labeler";
 /// Whoever has not come back after this is not expected.
 const COMES_BACK: Duration = Duration::from_secs(1);
 /// Nobody is connected and nothing is to be saved: there is no hurry.
@@ -88,8 +88,8 @@ struct Consumer {
     desk: Desk,
     packer: Packer,
     filter: Arc<Filter>,
-    /// Somebody has asked for events of labelers, now or at some time.
-    labelers: bool,
+    /// What somebody has asked for besides labels, now or at some time.
+    types: Types,
     filters: Filters,
     lanes: RandomState,
     head: watch::Receiver<Head>,
@@ -170,7 +170,7 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         rack,
         packer: Packer::default(),
         filter: Arc::default(),
-        labelers: types.split(',').any(|name| name == LABELER),
+        types: Types::read(&types),
         filters: Filters::default(),
         lanes: RandomState::new(),
         queues: BTreeMap::new(),
@@ -296,8 +296,8 @@ impl Consumer {
         if self.hook.is_open() || self.busy.removing {
             return;
         }
-        if takes.as_ref().is_some_and(|taste| taste.labelers) {
-            self.ask_for_labelers();
+        if let Some(taste) = &takes {
+            self.ask_for(Types::of(taste));
         }
         let number = match takes.map(|taste| self.filters.open(conn, taste)) {
             None => None,

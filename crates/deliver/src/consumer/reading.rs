@@ -63,7 +63,8 @@ impl Consumer {
             rows: self.limits.rows,
             events: wanted.events,
             rejected: false,
-            labelers: self.labelers,
+            labelers: self.types.labelers,
+            states: self.types.states,
         }
     }
 

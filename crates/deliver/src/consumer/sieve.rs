@@ -8,10 +8,16 @@ use label::{Epoch, EventId, Facts, Filter, Seq, Verdict};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use store::{Choice, RowView};
+use store::{Choice, RowView, Topic};
 
-/// In place of a subject: no URI begins like that.
-const LABELER_LANE: &str = " labeler";
+/// Which lanes there are, besides whose and about what. Events of one kind do not wait for those
+/// of another: nobody may be there who takes these.
+#[derive(Debug, Clone, Copy, Hash)]
+enum Kind {
+    Label,
+    Labeler,
+    State,
+}
 
 /// Looks at rows in order and makes a [`Page`] of them.
 #[derive(Debug, Clone)]
@@ -66,9 +72,10 @@ impl Sieve {
         if self.is_done(row.id.get()) {
             return Choice::Pass;
         }
-        let taken = match row.verdict {
-            Some(verdict) => self.look_at_label(row, verdict),
-            None => self.look_at_labeler(row),
+        let taken = match row.topic {
+            Topic::Label(verdict) => self.look_at_label(row, verdict),
+            Topic::Labeler => self.look_at_labeler(row),
+            Topic::State(verdict) => self.look_at_state(row, verdict),
         };
         match row.frame().filter(|_| taken) {
             Some(frame) => self.fetch(row.id, frame),
@@ -97,16 +104,26 @@ impl Sieve {
         let owed = asked && self.filter.takes(&facts);
         let takers = self.takers(|taste| taste.takes(&facts));
         let matters = |taste: &Taste| taste.takes_lane(row.labeler, uri);
-        self.sort(row.id.get(), owed, takers, matters, (row.labeler.as_str(), uri))
+        let lane = (Kind::Label, row.labeler.as_str(), uri);
+        self.sort(row.id.get(), owed, takers, matters, lane)
     }
 
     fn look_at_labeler(&mut self, row: &RowView<'_>) -> bool {
         let owed = self.filter.takes_labeler(row.labeler);
         let takes = |taste: &Taste| taste.takes_labeler(row.labeler);
         let takers = self.takers(takes);
-        // No label is about this, so the lane is its own.
-        let lane = (row.labeler.as_str(), Some(LABELER_LANE));
+        let lane = (Kind::Labeler, row.labeler.as_str(), None);
         self.sort(row.id.get(), owed, takers, takes, lane)
+    }
+
+    fn look_at_state(&mut self, row: &RowView<'_>, verdict: Verdict) -> bool {
+        let RowView { labeler, uri, val, .. } = *row;
+        let facts = Facts { labeler, uri, val, verdict };
+        let owed = self.filter.takes(&facts);
+        let takers = self.takers(|taste| taste.takes_state(&facts));
+        let matters = |taste: &Taste| taste.takes_states_of(labeler, uri);
+        let lane = (Kind::State, labeler.as_str(), uri);
+        self.sort(row.id.get(), owed, takers, matters, lane)
     }
 
     /// Those present who take it.
@@ -126,7 +143,7 @@ impl Sieve {
         owed: bool,
         takers: Takers,
         matters: impl Fn(&Taste) -> bool,
-        lane: (&str, Option<&str>),
+        lane: (Kind, &str, Option<&str>),
     ) -> bool {
         let matters = || self.present.iter().any(|(_, taste)| matters(taste));
         let held = self.held.binary_search(&id).is_ok();

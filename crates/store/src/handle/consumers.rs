@@ -49,7 +49,7 @@ impl Store {
     }
 
     /// Which event types besides labels somebody has ever asked of this consumer for, comma
-    /// separated; the store does not look into it.
+    /// separated. What becomes of labels is recorded while one of them asks for `label-state`.
     ///
     /// # Errors
     /// The general ones.
@@ -57,7 +57,7 @@ impl Store {
         self.read(move |db| consumers::types(db, &name)).await
     }
 
-    /// Keeps them.
+    /// Keeps them. They only grow: a list that is no longer than the one that is kept is not.
     ///
     /// # Errors
     /// The general ones.

@@ -7,6 +7,7 @@ mod index;
 mod lives;
 mod log;
 mod retire;
+mod states;
 
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};

@@ -94,7 +94,7 @@ pub(crate) fn history(
 
 /// Refuses while labels from before there was an index are still to be put into it: what was
 /// taken back might seem to apply.
-pub(super) fn ready(db: &Connection) -> Result<(), StoreError> {
+pub(crate) fn ready(db: &Connection) -> Result<(), StoreError> {
     let mut select = db.prepare_cached("SELECT index_next IS NULL FROM meta")?;
     let ready = select.query_row([], |row| row.get(0))?;
     if ready { Ok(()) } else { Err(StoreError::Indexing) }
@@ -110,7 +110,7 @@ pub(super) fn keys(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
 /// The newest of the labels of one key that are meant, given by its entries in order: hashes may
 /// have brought others along. The last second of which there is a row has it. Of very many that
 /// were made in one second, those that were stored last are looked at.
-pub(super) fn newest(
+pub(crate) fn newest(
     db: &Connection,
     names: &mut Names,
     key: &[Entry],

@@ -22,6 +22,7 @@ mod block;
 mod entry;
 mod find;
 mod keeper;
+mod keys;
 mod merge;
 mod query;
 mod recent;
@@ -29,8 +30,9 @@ mod runs;
 mod stretch;
 
 pub(crate) use entry::{Entry, Salt};
-pub(crate) use find::{current, history, salt};
+pub(crate) use find::{current, history, newest, ready, salt};
 pub(crate) use keeper::{Keeper, has_work};
+pub(crate) use keys::Keys;
 pub(crate) use query::query;
 pub use query::{Found, Pattern, Query};
 pub(crate) use recent::{add, count, take_away};

@@ -58,8 +58,15 @@ pub fn batch(labeler: &str, after: i64, vals: &[&str]) -> Batch {
 /// One page of labels above `after`, as a scan finds them.
 pub async fn page(store: &Store, after: EventId, limit: usize) -> (Vec<LabelEvent>, EventId) {
     let until = EventId::new(MAX_NUMBER).unwrap();
-    let scan =
-        Scan { after, until, rows: usize::MAX, events: limit, rejected: false, labelers: false };
+    let scan = Scan {
+        after,
+        until,
+        rows: usize::MAX,
+        events: limit,
+        rejected: false,
+        labelers: false,
+        states: false,
+    };
     let scanned = store.scan(scan, (), |(), _| true).await.unwrap();
     (labels(scanned.events), scanned.read)
 }

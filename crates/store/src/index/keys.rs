@@ -1,0 +1,52 @@
+//! One key after the other, for whoever walks the log: what was found of a subject is kept for a
+//! while, since much is said of the same ones in a row.
+
+use super::find::{entries, salt};
+use super::runs::{self, Run};
+use super::{Entry, Salt};
+use crate::StoreError;
+use crate::labelers::Interned;
+use rusqlite::Connection;
+use std::collections::HashMap;
+
+/// Entries kept at most; then it begins anew.
+const KEPT: usize = 100_000;
+
+/// What one snapshot of the index says of keys.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    salt: Salt,
+    runs: Vec<Run>,
+    known: HashMap<i64, Vec<Entry>>,
+    kept: usize,
+}
+
+impl Keys {
+    /// Of the index as this transaction sees it.
+    pub(crate) fn of(db: &Connection) -> Result<Self, StoreError> {
+        let (salt, runs) = (salt(db)?, runs::in_use(db)?);
+        Ok(Self { salt, runs, known: HashMap::new(), kept: 0 })
+    }
+
+    /// All entries of a labeler's key, in order; hashes may have brought others along.
+    pub(crate) fn find(
+        &mut self,
+        db: &Connection,
+        labeler: Interned,
+        (uri, val): (&str, &str),
+    ) -> Result<Vec<Entry>, StoreError> {
+        let (subject, val) = (self.salt.subject(uri), self.salt.val(val));
+        if self.kept > KEPT {
+            self.known.clear();
+            self.kept = 0;
+        }
+        if !self.known.contains_key(&subject) {
+            let found = entries(db, &self.runs, &(subject..=subject))?;
+            self.kept += found.len();
+            self.known.insert(subject, found);
+        }
+        let found = self.known.get(&subject).map(Vec::as_slice).unwrap_or_default();
+        let is_meant = |entry: &&Entry| entry.labeler == labeler.0 && entry.val == val;
+        Ok(found.iter().filter(is_meant).copied().collect())
+    }
+}
