@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod agree;
 mod consumers;
 mod house;
 mod index;
