@@ -149,7 +149,7 @@ fn is_negated(seed: u64, n: u64) -> bool {
 }
 
 /// What it is about, and what it says.
-fn subject(seed: u64, n: u64) -> (String, &'static str) {
+pub(crate) fn subject(seed: u64, n: u64) -> (String, &'static str) {
     let dice = mix(seed << 40 | n);
     let account = letters(dice, 12) + &letters(mix(dice), 12);
     let record = format!("3l{}", letters(n << 20 | dice & 0xf_ffff, 11));

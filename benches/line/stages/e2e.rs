@@ -75,6 +75,18 @@ pub(super) fn turn(
     database: &Path,
     extras: &mut Extras,
 ) -> Round {
+    turn_beside(runtime, fleet, count, database, extras, |_url| async {})
+}
+
+/// The same, while something else is done with the program at this address.
+pub(super) fn turn_beside<B: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
+    fleet: &[Labeler],
+    count: u64,
+    database: &Path,
+    extras: &mut Extras,
+    beside: impl FnOnce(String) -> B,
+) -> Round {
     runtime.block_on(async {
         let plc = Plc::start().await;
         let mut peers = Vec::new();
@@ -89,6 +101,7 @@ pub(super) fn turn(
         let mut client = client(&program.url);
         let dids: Vec<&str> = fleet.iter().map(|labeler| labeler.did.as_str()).collect();
 
+        let beside = tokio::spawn(beside(program.url.clone()));
         let (timer, peers_timer) = (Timer::start_for(program.child.id()), Timer::start());
         program.post("/labelers/add", &serde_json::json!({ "dids": dids })).await;
         read(&mut client, count, GROUP).await;
@@ -96,6 +109,7 @@ pub(super) fn turn(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let round = timer.stop(count);
+        beside.abort();
         extras.peers.extend(peers_timer.stop(count).cost());
         assert_eq!(program.number("/stats/label-count", "label_count").await, before + count);
         extras.memory.push(program.most_memory() as f64 / 1024.0);

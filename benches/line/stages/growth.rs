@@ -77,7 +77,7 @@ fn fill(runtime: &Runtime, folder: &Path, plan: &Plan) -> Vec<(u64, PathBuf)> {
     databases
 }
 
-async fn fill_up(database: &Path, before: u64, size: u64) {
+pub(super) async fn fill_up(database: &Path, before: u64, size: u64) {
     let store = Store::open(database).unwrap();
     let others: Vec<Did> = (0..OTHERS).map(|other| did("other", other)).collect();
     store.add_labelers(others.clone(), Source::Api, Millis(1)).await.unwrap();
@@ -99,7 +99,7 @@ async fn fill_up(database: &Path, before: u64, size: u64) {
     store.close().await;
 }
 
-fn did(kind: &str, number: u64) -> Did {
+pub(super) fn did(kind: &str, number: u64) -> Did {
     Did::parse(&testkit::plc_did(&format!("{kind} {number}"))).unwrap()
 }
 

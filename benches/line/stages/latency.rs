@@ -35,7 +35,7 @@ pub(crate) fn run(plan: &Plan) {
 }
 
 /// What so many of a hundred do not exceed, given in order.
-fn share(sorted: &[f64], percent: usize) -> f64 {
+pub(super) fn share(sorted: &[f64], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
     sorted.get(place).copied().unwrap_or_default()
 }

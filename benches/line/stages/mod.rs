@@ -7,6 +7,7 @@ mod firehose;
 mod growth;
 mod latency;
 mod scan;
+mod serve;
 mod store;
 mod verify;
 
@@ -52,6 +53,11 @@ pub(crate) const ALL: &[Stage] = &[
         name: "latency",
         what: "from a labeler's frame to a client's event, 100 labels/s",
         run: latency::run,
+    },
+    Stage {
+        name: "serve",
+        what: "hydration and queries of the program as a child, with 5 million labels stored",
+        run: serve::run,
     },
     Stage { name: "firehose", what: "events of a relay in memory, one thread", run: firehose::run },
 ];
