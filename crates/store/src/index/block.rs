@@ -6,6 +6,7 @@
 //! last byte (LEB128). The first distance is from 0.
 
 use super::Entry;
+use std::ops::RangeInclusive;
 
 /// Bytes in a block at most: what fits into one page beside its row.
 pub(crate) const MOST: usize = 4032;
@@ -62,17 +63,53 @@ pub(crate) fn unpack(block: &[u8]) -> Option<Vec<Entry>> {
     let mut entries = Vec::with_capacity(block.len() / 16);
     while !rest.is_empty() {
         subject = subject.checked_add_unsigned(number(&mut rest)?)?;
-        let labeler = number(&mut rest)?;
-        entries.push(Entry {
-            subject,
-            labeler: i64::try_from(labeler >> 1).ok()?,
-            val: fixed::<6>(&mut rest)?,
-            made: fixed::<4>(&mut rest)?,
-            id: i64::try_from(number(&mut rest)?).ok()?,
-            gone: labeler & 1 != 0,
-        });
+        entries.push(entry(subject, &mut rest)?);
     }
     Some(entries)
+}
+
+/// Adds the entries of a block that have these subjects. Whether there are later ones in it, so
+/// that no other block has any; `None` if it is no block.
+pub(crate) fn pick(
+    block: &[u8],
+    subjects: &RangeInclusive<i64>,
+    found: &mut Vec<Entry>,
+) -> Option<bool> {
+    let (mut rest, mut subject) = (block, 0i64);
+    while !rest.is_empty() {
+        subject = subject.checked_add_unsigned(number(&mut rest)?)?;
+        if subject > *subjects.end() {
+            return Some(true);
+        }
+        if subject < *subjects.start() {
+            // Most are not meant, so they are only stepped over.
+            skip_number(&mut rest)?;
+            rest = rest.get(10..)?;
+            skip_number(&mut rest)?;
+        } else {
+            found.push(entry(subject, &mut rest)?);
+        }
+    }
+    Some(false)
+}
+
+/// What follows its subject.
+fn entry(subject: i64, rest: &mut &[u8]) -> Option<Entry> {
+    let labeler = number(rest)?;
+    Some(Entry {
+        subject,
+        labeler: i64::try_from(labeler >> 1).ok()?,
+        val: fixed::<6>(rest)?,
+        made: fixed::<4>(rest)?,
+        id: i64::try_from(number(rest)?).ok()?,
+        gone: labeler & 1 != 0,
+    })
+}
+
+fn skip_number(rest: &mut &[u8]) -> Option<()> {
+    let length = rest.iter().take(10).position(|byte| byte & 0x80 == 0)? + 1;
+    *rest = rest.get(length..)?;
+    Some(())
 }
 
 fn number(rest: &mut &[u8]) -> Option<u64> {
@@ -138,8 +175,33 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn what_is_picked_is_what_was_packed(entries in entries(), at in 0..400usize, more in 0..3usize) {
+            let mut packer = Packer::default();
+            let fits = entries.iter().take_while(|entry| {
+                let fits = packer.has_space();
+                if fits {
+                    packer.push(entry);
+                }
+                fits
+            });
+            let packed: Vec<Entry> = fits.copied().collect();
+            let block = packer.take().map(|(_, block)| block).unwrap_or_default();
+            let subject = |at: usize| packed.get(at).map_or(7, |entry| entry.subject);
+            let subjects = subject(at).min(subject(at + more))..=subject(at).max(subject(at + more));
+            let mut picked = Vec::new();
+            let past = pick(&block, &subjects, &mut picked).unwrap();
+            let meant = packed.iter().filter(|entry| subjects.contains(&entry.subject));
+            prop_assert_eq!(picked, meant.copied().collect::<Vec<_>>());
+            prop_assert_eq!(past, packed.last().is_some_and(|last| last.subject > *subjects.end()));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+            subject in any::<i64>(),
+        ) {
             drop(unpack(&bytes));
+            let _no_block = pick(&bytes, &(subject..=i64::MAX), &mut Vec::new());
         }
     }
 

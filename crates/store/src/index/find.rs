@@ -1,6 +1,6 @@
 //! Looks things up: from a URI to what is said about it.
 
-use super::runs::{self, Reading, Run};
+use super::runs::{self, Run};
 use super::{Entry, Found, Salt, recent};
 use crate::labelers::{self, Interned};
 use crate::log::LARGE;
@@ -38,10 +38,14 @@ pub(crate) fn current(
         entries.retain(|entry| wanted(entry.labeler));
         for labeler in entries.chunk_by(|one, other| one.labeler == other.labeler) {
             for key in lately_used(keys(labeler).collect()) {
-                let Some(id) = newest(&snapshot, &mut names, key, |said, _| said == uri)? else {
-                    continue;
+                // One alone need not be compared: it is read once.
+                let id = match key {
+                    [only] => Some(only.id),
+                    _ => newest(&snapshot, &mut names, key, |said, _| said == uri)?,
                 };
-                found.extend(event(&snapshot, &mut names, labeler_of(key), id)?);
+                let Some(id) = id else { continue };
+                let event = event(&snapshot, &mut names, labeler_of(key), id)?;
+                found.extend(event.filter(|event| event.label.uri == *uri));
             }
         }
     }
@@ -171,14 +175,7 @@ pub(super) fn entries(
 ) -> Result<Vec<Entry>, StoreError> {
     let mut found = recent::of(db, subjects)?;
     for run in runs {
-        let mut reading = Reading::from(db, run.slot, *subjects.start())?;
-        while let Some(block) = reading.block(db)? {
-            let past = block.last().is_some_and(|last| last.subject > *subjects.end());
-            found.extend(block.into_iter().filter(|entry| subjects.contains(&entry.subject)));
-            if past {
-                break;
-            }
-        }
+        runs::gather(db, run.slot, subjects, &mut found)?;
     }
     Ok(standing(found))
 }

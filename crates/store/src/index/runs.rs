@@ -8,7 +8,8 @@
 use super::Entry;
 use super::block::{self, Packer};
 use crate::convert::{count, signed, unreadable};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::RangeInclusive;
 
 /// Slots that there are.
 pub(crate) const SLOTS: i64 = 127;
@@ -171,4 +172,41 @@ impl Reading {
         let entries = block::unpack(row.get_ref(1)?.as_blob()?);
         entries.map(Some).ok_or_else(|| unreadable(1, "a block of the index"))
     }
+}
+
+/// Adds the entries of a run that have these subjects, in order.
+pub(crate) fn gather(
+    db: &Connection,
+    slot: i64,
+    subjects: &RangeInclusive<i64>,
+    found: &mut Vec<Entry>,
+) -> rusqlite::Result<()> {
+    let mut look = |row: &Row<'_>| {
+        let past = block::pick(row.get_ref(1)?.as_blob()?, subjects, found);
+        past.ok_or_else(|| unreadable(1, "a block of the index"))
+    };
+    // One below: the block that begins with the same bits may not be the first with them.
+    let at = [place(slot, 0), place(slot, *subjects.start()) - 1];
+    let mut select = db.prepare_cached(
+        "SELECT place, data FROM index_blocks WHERE place BETWEEN ?1 AND ?2
+         ORDER BY place DESC LIMIT 1",
+    )?;
+    let mut rows = select.query(at)?;
+    let mut next = place(slot, 0);
+    if let Some(row) = rows.next()? {
+        if look(row)? {
+            return Ok(());
+        }
+        next = row.get::<_, i64>(0)? + 1;
+    }
+    let mut select = db.prepare_cached(
+        "SELECT place, data FROM index_blocks WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
+    )?;
+    let mut rows = select.query([next, last_place(slot)])?;
+    while let Some(row) = rows.next()? {
+        if look(row)? {
+            break;
+        }
+    }
+    Ok(())
 }
