@@ -9,6 +9,7 @@
 //! where it came from. What a setting does is left to whoever is given it.
 
 mod check;
+mod export;
 mod flags;
 mod given;
 mod run;
@@ -19,6 +20,7 @@ mod usage;
 mod values;
 
 pub use check::Check;
+pub use export::Export;
 pub use run::Run;
 pub use secret::Secret;
 pub use tail::Tail;
@@ -37,6 +39,8 @@ pub enum Command {
     Check(Check),
     /// Print what arrives.
     Tail(Tail),
+    /// Write stored labels.
+    Export(Box<Export>),
     /// Print this text (help or version) on standard output and end well.
     Show(String),
 }
@@ -65,6 +69,10 @@ pub fn parse(
         Some(("check", flags)) => {
             let subject = flags.get_one::<String>(flags::SUBJECT).map_or("", String::as_str);
             Check::read(&Given::new(table::CHECK, flags, var), subject).map(Command::Check)
+        }
+        Some(("export", flags)) => {
+            let export = Export::read(&Given::new(table::EXPORT, flags, var))?;
+            Ok(Command::Export(Box::new(export)))
         }
         _ => Err(UsageError::no_command()),
     }

@@ -8,6 +8,7 @@
 pub mod check;
 pub mod config;
 pub mod crew;
+pub mod export;
 mod retention;
 mod service;
 mod states;

@@ -3,7 +3,7 @@
 //! 0: stopped as asked, or all is well. 1: could not start, had to stop, or not all is well.
 //! 2: the command line is wrong.
 
-use labeltap::config::{Check, Command, Run, Tail};
+use labeltap::config::{Check, Command, Export, Run, Tail};
 use labeltap::{Service, config};
 use std::future::Future;
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(run)) => start(serve(*run)),
         Ok(Command::Tail(tail)) => start(print_events(tail)),
         Ok(Command::Check(check)) => start(examine(check)),
+        Ok(Command::Export(export)) => start(write_labels(*export)),
         Err(usage) => fail(2, &usage.to_string()),
     }
 }
@@ -64,6 +65,19 @@ async fn print_events(tail: Tail) -> Result<ExitCode, String> {
 async fn examine(check: Check) -> Result<ExitCode, String> {
     let well = labeltap::check::check(check).await.map_err(|error| error.to_string())?;
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn write_labels(export: Export) -> Result<ExitCode, String> {
+    let stop = stop_signal()?;
+    let ended = tokio::select! {
+        () = stop => return Err("stopped before everything was written".to_owned()),
+        ended = labeltap::export::export(export) => ended,
+    };
+    match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.is_usage() => Ok(fail(2, &error.to_string())),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Resolves on SIGTERM or SIGINT. Installed before anything else, so that a signal that

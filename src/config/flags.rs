@@ -1,6 +1,6 @@
 //! The flags and their help, made from the table.
 
-use super::table::{CHECK, RUN, Setting, TAIL, Takes};
+use super::table::{CHECK, EXPORT, RUN, Setting, TAIL, Takes};
 use clap::{Arg, ArgAction, Command};
 
 /// The name of the argument that says what to examine.
@@ -29,6 +29,13 @@ pub(super) fn command() -> Command {
                 .after_help(
                     "Exit code 0: all is well, there may be notes. 1: there is a problem. \
                      docs/check.md lists every finding.",
+                ),
+        )
+        .subcommand(
+            subcommand("export", "Write stored labels to a file or standard output", EXPORT)
+                .after_help(
+                    "Without --history: the labels that apply now. docs/export.md describes the \
+                     columns.",
                 ),
         )
 }

@@ -1,5 +1,6 @@
 //! Every setting, once: its name, where else it is read, what it takes, what it means
-//! (contract section 2). A new setting is a new row here and a line in `run`, `tail` or `check`.
+//! (contract section 2). A new setting is a new row here and a line in the
+//! file of its command.
 
 /// One setting.
 #[derive(Debug)]
@@ -198,4 +199,35 @@ pub(super) const CHECK: &[Setting] = &[
     setting!("timeout" [] Value("DURATION"),
         Some("15s"), SPAN,
         "How long one step may take: a connection, an answer, reading the sample"),
+];
+
+/// The settings of `labeltap export`. The database is that of `run`.
+pub(super) const EXPORT: &[Setting] = &[
+    setting!("database-url" ["LABELTAP_DATABASE_URL", "TAP_DATABASE_URL"] Value("URL"),
+        Some("sqlite://./labeltap.db"), "sqlite://PATH",
+        "Where everything is kept; a service may have it open"),
+    setting!("format" [] Value("FORMAT"),
+        Some("jsonl"), "jsonl, csv",
+        "jsonl (a JSON object per line) or csv"),
+    setting!("output" [] Value("PATH"),
+        None, "a path, or - for standard output",
+        "The file to write, complete or not at all; without it, standard output"),
+    setting!("history" [] Switch,
+        Some("false"), YES_NO,
+        "Everything that was ever said and is still held, not only the labels that apply now"),
+    setting!("src" [] Value("DIDS"),
+        None, "DIDs, separated by commas",
+        "Only labels of these labelers, DIDs separated by commas"),
+    setting!("val" [] Value("LIST"),
+        None, "label values like spam or porn*, separated by commas",
+        "Only these values, separated by commas; * at the end stands for anything"),
+    setting!("uri" [] Value("LIST"),
+        None, "at-uris, DIDs or prefixes ending in *, separated by commas",
+        "Only these subjects, separated by commas; * at the end stands for anything"),
+    setting!("subject" [] Value("KINDS"),
+        None, "account, record, other, separated by commas",
+        "Only labels on these kinds of subject: account, record, other"),
+    setting!("verdict" [] Value("LIST"),
+        None, "verified, verified-old-key, separated by commas",
+        "Only these verdicts: verified, verified-old-key"),
 ];

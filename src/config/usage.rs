@@ -4,6 +4,9 @@ use super::check::SUBJECTS;
 use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
+/// Every command.
+const COMMANDS: &str = "run, tail, check, export";
+
 /// A sentence for the operator: which setting, what was found, what is allowed. Never
 /// longer than a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +25,10 @@ impl UsageError {
         Self::new(format!("{from}: found {found}, allowed: {allowed}"))
     }
 
-    /// None of `run`, `tail` and `check`.
+    /// None of the commands.
     pub(super) fn no_command() -> Self {
-        Self::new("no command was given, allowed: run, tail, check (labeltap --help explains them)")
+        let hint = "labeltap --help explains them";
+        Self::new(format!("no command was given, allowed: {COMMANDS} ({hint})"))
     }
 }
 
@@ -50,7 +54,7 @@ pub(super) fn one_line(error: &Error) -> UsageError {
         }
         ErrorKind::InvalidSubcommand => {
             let found = said(ContextKind::InvalidSubcommand).unwrap_or_default();
-            UsageError::wrong("command", &format!("{found:?}"), "run, tail, check")
+            UsageError::wrong("command", &format!("{found:?}"), COMMANDS)
         }
         // Only `check` has an argument that must be there.
         ErrorKind::MissingRequiredArgument => UsageError::wrong("check", "no labeler", SUBJECTS),

@@ -129,6 +129,20 @@ fn url(text: &str, schemes: &[&str]) -> Result<Url, Wrong> {
     if right { Ok(url) } else { Err(Wrong::value()) }
 }
 
+/// The name of a format that labels are exported in.
+pub(super) fn export_format(text: &str) -> Result<export::Format, Wrong> {
+    export::Format::from_name(text).ok_or_else(Wrong::value)
+}
+
+/// A path; `-`, which is `None`, stands for standard output.
+pub(super) fn output(text: &str) -> Result<Option<PathBuf>, Wrong> {
+    match text {
+        "" => Err(Wrong::value()),
+        "-" => Ok(None),
+        path => Ok(Some(PathBuf::from(path))),
+    }
+}
+
 /// A text that is not empty.
 pub(super) fn text(text: &str) -> Result<String, Wrong> {
     if text.is_empty() { Err(Wrong::value()) } else { Ok(text.to_owned()) }

@@ -47,8 +47,7 @@ impl Label {
     /// Whether it has an end, and that is past at this time.
     #[must_use]
     pub fn has_run_out(&self, now: Millis) -> bool {
-        let ends = self.0.exp.as_deref().and_then(instant);
-        ends.is_some_and(|ends| ends <= now.0.saturating_mul(1000))
+        has_run_out(self.0.exp.as_deref(), now)
     }
 
     /// Whether it applies at this time, if it is the newest of its key: it takes nothing back and
@@ -72,6 +71,12 @@ impl Label {
     pub fn into_parts(self) -> Parts {
         self.0
     }
+}
+
+/// Whether something that ends then, if it does, has ended at this time.
+#[must_use]
+pub fn has_run_out(exp: Option<&str>, now: Millis) -> bool {
+    exp.and_then(instant).is_some_and(|ends| ends <= now.0.saturating_mul(1000))
 }
 
 impl Deref for Label {

@@ -19,7 +19,7 @@ pub use change::{Change, LabelerEvent};
 pub use did::{Did, DidError, Hosts};
 pub use event::{Event, LabelEvent, RejectedEvent};
 pub use filter::{Facts, Filter, FilterError};
-pub use label::{Label, Parts};
+pub use label::{Label, Parts, has_run_out};
 pub use number::{Epoch, EventId, MAX_NUMBER, Millis, Seq};
 pub use state::{LabelState, StateEvent};
 pub use verdict::Verdict;

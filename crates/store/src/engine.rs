@@ -6,10 +6,11 @@ use crate::open::{self, Opened};
 use crate::readers::{self, Read, ReadQueue};
 use crate::room::{self, Limits, Room};
 use crate::writer::{Signs, Writer};
-use crate::{Head, OpenError, StoreError};
+use crate::{Archive, Head, OpenError, StoreError};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, watch};
@@ -25,9 +26,11 @@ const READS: usize = 64;
 #[derive(Debug, Clone)]
 struct Queues {
     jobs: mpsc::Sender<Job>,
-    reads: mpsc::Sender<Read>,
+    reads: mpsc::Sender<Read<Connection>>,
     /// Reads that may be long, which others must not wait for.
-    asks: mpsc::Sender<Read>,
+    asks: mpsc::Sender<Read<Connection>>,
+    /// Studies of all there is, one at a time.
+    studies: mpsc::Sender<Read<Archive>>,
 }
 
 /// How the writer ended; `None` while it runs.
@@ -43,6 +46,8 @@ pub(crate) struct Engine {
     accepts: watch::Receiver<bool>,
     refusal: watch::Receiver<Option<StoreError>>,
     outcome: watch::Receiver<Outcome>,
+    /// Tells a study that it is to end.
+    closing: Arc<AtomicBool>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -72,20 +77,24 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
     let (jobs, inbox) = mpsc::channel(JOBS);
     let (reads, asked) = mpsc::channel(READS);
     let (asks, questions) = mpsc::channel(READS);
+    let (studies, studied) = mpsc::channel(READS);
+    let closing = Arc::new(AtomicBool::new(false));
     let mut connections = readers;
     let patient = connections.pop().into_iter().collect();
-    let start = |connections, queue| {
-        start_readers(connections, queue, &lock).map_err(|e| unusable(e.to_string()))
-    };
-    let readers = [start(connections, asked)?, start(patient, questions)?].into_iter().flatten();
-    let readers = readers.collect();
+    let archive = |db| Archive::of(db, closing.clone());
+    let studious = connections.pop().into_iter().map(archive).collect();
+    let failed = |error: std::io::Error| unusable(error.to_string());
+    let mut readers = start_readers(connections, asked, &lock).map_err(failed)?;
+    readers.extend(start_readers(patient, questions, &lock).map_err(failed)?);
+    readers.extend(start_readers(studious, studied, &lock).map_err(failed)?);
     let life = Life { writer, inbox, readers, ended, lock };
     let writer = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || life.live())
         .map_err(|e| unusable(e.to_string()))?;
-    let queues = Mutex::new(Some(Queues { jobs, reads, asks }));
-    Ok(Engine { queues, head, roster, states, accepts, refusal, outcome, writer: Some(writer) })
+    let queues = Mutex::new(Some(Queues { jobs, reads, asks, studies }));
+    let writer = Some(writer);
+    Ok(Engine { queues, head, roster, states, accepts, refusal, outcome, closing, writer })
 }
 
 fn describe() {
@@ -109,13 +118,13 @@ fn describe() {
     );
 }
 
-fn start_readers(
-    connections: Vec<Connection>,
-    asked: mpsc::Receiver<Read>,
+fn start_readers<T: Send + 'static>(
+    connections: Vec<T>,
+    asked: mpsc::Receiver<Read<T>>,
     lock: &Arc<File>,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let queue: ReadQueue = Arc::new(Mutex::new(asked));
-    let start = |db: Connection| {
+    let queue: ReadQueue<T> = Arc::new(Mutex::new(asked));
+    let start = |db: T| {
         let (queue, lock) = (queue.clone(), lock.clone());
         std::thread::Builder::new().name("store-reader".into()).spawn(move || {
             readers::serve(db, &queue);
@@ -182,8 +191,9 @@ fn close(db: Connection, sound: bool) {
 }
 
 impl Engine {
-    /// Lets no more in. What is queued is still done.
+    /// Lets no more in. What is queued is still done, but studies end early.
     pub(crate) fn stop_taking(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         let _dropped = self.lock_queues().take();
     }
 
@@ -231,12 +241,16 @@ impl Engine {
         self.queues().map(|queues| queues.jobs)
     }
 
-    pub(crate) fn reads(&self) -> Result<mpsc::Sender<Read>, StoreError> {
+    pub(crate) fn reads(&self) -> Result<mpsc::Sender<Read<Connection>>, StoreError> {
         self.queues().map(|queues| queues.reads)
     }
 
-    pub(crate) fn asks(&self) -> Result<mpsc::Sender<Read>, StoreError> {
+    pub(crate) fn asks(&self) -> Result<mpsc::Sender<Read<Connection>>, StoreError> {
         self.queues().map(|queues| queues.asks)
+    }
+
+    pub(crate) fn studies(&self) -> Result<mpsc::Sender<Read<Archive>>, StoreError> {
+        self.queues().map(|queues| queues.studies)
     }
 
     fn queues(&self) -> Result<Queues, StoreError> {

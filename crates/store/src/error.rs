@@ -186,6 +186,25 @@ pub enum OpenError {
         /// The newest schema number this program knows.
         known: u32,
     },
+    /// Written by an older labeltap, and to be read only.
+    #[error(
+        "{path} was written by an older labeltap (schema {found}, this one reads {known}); \
+         starting `labeltap run` with it brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: String,
+        /// Its schema number.
+        found: u32,
+        /// The schema number that this program reads.
+        known: u32,
+    },
+    /// There is no such file, and none is to be made.
+    #[error("{path} does not exist; name the database with --database-url")]
+    Absent {
+        /// The file.
+        path: String,
+    },
     /// Another process has it open.
     #[error("{path} is in use by another labeltap")]
     InUse {

@@ -14,9 +14,11 @@
 //!
 //! SQLite takes one writer at a time, so one thread does all the writing (`writer`). Jobs
 //! that arrive together share a transaction and are answered after it lands. Two more
-//! threads read (`readers`). Callers hold a [`Store`], which is a cheap handle. Postgres
+//! threads read (`readers`), and one looks at all there is for whoever counts it ([`Store::study`]).
+//! Callers hold a [`Store`], which is a cheap handle. Postgres
 //! will be a second way to build the same handle; callers will not notice.
 
+mod archive;
 mod commit;
 mod consumers;
 mod contents;
@@ -54,12 +56,13 @@ mod states;
 mod sweep;
 mod writer;
 
+pub use archive::{Archive, Glance, Page};
 pub use contents::Gathered;
 pub use declarations::{DeclarationRow, Declared};
 pub use error::{OpenError, Remedy, StoreError};
 pub use frames::{Held, HeldFrames};
 pub use handle::Store;
-pub use index::{Found, Pattern, Query, Standing, Stretch};
+pub use index::{Found, Marks, Pattern, Query, Standing, Stretch, Survey};
 pub use lookups::{Concluded, Conclusion, Hints, Kept, Lane, Lookup, Next};
 pub use model::{
     Batch, Committed, ConsumerRow, Counts, DeadRow, Entry, Head, LabelerRow, Noted, Rejected,

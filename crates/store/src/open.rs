@@ -11,9 +11,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many reads run side by side: two for the line out, and the last one for questions, of which
-/// some take their time.
-const READERS: usize = 3;
+/// How many reads run side by side: two for the line out, one for studies of all that is stored,
+/// and the last one for questions, of which some take their time.
+const READERS: usize = 4;
 
 /// An opened database.
 pub(crate) struct Opened {

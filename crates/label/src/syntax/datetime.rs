@@ -55,6 +55,16 @@ pub fn written(millis: i64) -> Option<String> {
     wrote.ok().map(|()| text)
 }
 
+/// The month of a time in seconds since 1970, in months since January 1970. Outside of the years
+/// 0000 to 9999 it is that month.
+#[must_use]
+pub fn month(seconds: i64) -> i64 {
+    let days = seconds.clamp(FIRST, LAST).div_euclid(86_400);
+    let since = jiff::SignedDuration::from_hours(24 * days);
+    let at = DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(since);
+    at.map_or(0, |at| (i64::from(at.year()) - 1970) * 12 + i64::from(at.month()) - 1)
+}
+
 /// The length of a datetime with three digits, in bytes.
 const PLAIN: usize = 24;
 

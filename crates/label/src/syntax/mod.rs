@@ -15,7 +15,7 @@ mod uri;
 
 pub use at_uri::is_at_uri;
 pub use cid::{cid_bytes, cid_text, is_cid};
-pub use datetime::{instant, is_datetime, plain_millis, written};
+pub use datetime::{instant, is_datetime, month, plain_millis, written};
 pub use did::is_did;
 pub use handle::is_handle;
 pub use nsid::is_nsid;

@@ -14,7 +14,7 @@ use crate::engine::{self, Engine};
 use crate::readers::Read;
 use crate::room::Limits;
 use crate::{
-    Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
+    Archive, Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
     commit, happenings, labelers, rejected,
 };
 use label::{Change, Did, EventId, Millis};
@@ -280,13 +280,25 @@ impl Store {
         self.read_by(self.engine.asks()?, work).await
     }
 
-    async fn read_by<T: Send + 'static>(
+    /// Has somebody look at all that is stored, on a thread that does nothing else. Studies wait
+    /// for one another, and nobody waits for them; when the store closes they end early.
+    ///
+    /// # Errors
+    /// Those of the study, and the general ones.
+    pub async fn study<T: Send + 'static>(
         &self,
-        reads: mpsc::Sender<Read>,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+        study: impl FnOnce(&mut Archive) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read_by(self.engine.studies()?, study).await
+    }
+
+    async fn read_by<T: Send + 'static, D: 'static>(
+        &self,
+        reads: mpsc::Sender<Read<D>>,
+        work: impl FnOnce(&mut D) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, heard) = oneshot::channel();
-        let read = move |db: &mut Connection| {
+        let read = move |db: &mut D| {
             let _caller_may_be_gone = answer.send(work(db));
         };
         if reads.send(Box::new(read)).await.is_err() {

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 
 /// Labels of one key and one second that are compared. Nobody says the same so often in earnest.
-const TIED: usize = 1000;
+pub(super) const TIED: usize = 1000;
 
 /// Values of one labeler about one subject that are answered; likewise.
 const KEYS: usize = 200;
@@ -118,7 +118,7 @@ pub(crate) fn newest(
     db: &Connection,
     names: &mut Names,
     key: &[Entry],
-    meant: impl Fn(&str, &str) -> bool,
+    mut meant: impl FnMut(&str, &str) -> bool,
 ) -> Result<Option<i64>, StoreError> {
     let Some(first) = key.first() else { return Ok(None) };
     if names.of(db, Interned(first.labeler))?.is_none() {
@@ -132,7 +132,7 @@ pub(crate) fn newest(
         for entry in second.iter().rev().take(TIED) {
             let mut found = select.query([entry.id])?;
             let Some(row) = found.next()? else { continue };
-            newest = newest.max(order(row, &meant)?.map(|order| (order, entry.id)));
+            newest = newest.max(order(row, &mut meant)?.map(|order| (order, entry.id)));
         }
         if let Some((_, id)) = newest {
             return Ok(Some(id));
@@ -142,9 +142,9 @@ pub(crate) fn newest(
 }
 
 /// Where a label stands in the order of contract section 7, if it is meant.
-fn order(
+pub(super) fn order(
     row: &Row<'_>,
-    meant: &impl Fn(&str, &str) -> bool,
+    meant: &mut impl FnMut(&str, &str) -> bool,
 ) -> rusqlite::Result<Option<(i64, i64, i64, i64)>> {
     if !meant(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?) {
         return Ok(None);

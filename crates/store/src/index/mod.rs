@@ -19,25 +19,34 @@
 //! costs at most the merge in hand.
 
 mod block;
+mod current;
 mod entry;
 mod find;
 mod keeper;
 mod keys;
+mod marks;
 mod merge;
 mod query;
 mod recent;
 mod runs;
 mod stretch;
+mod survey;
+mod walk;
 
+pub(crate) use current::Current;
 pub(crate) use entry::{Entry, Salt};
 pub(crate) use find::{current, history, newest, ready, salt};
 pub(crate) use keeper::{Keeper, has_work};
 pub(crate) use keys::Keys;
+pub use marks::Marks;
 pub(crate) use query::query;
 pub use query::{Found, Pattern, Query};
 pub(crate) use recent::{add, count, take_away};
 pub(crate) use stretch::stretch;
 pub use stretch::{Standing, Stretch};
+pub use survey::Survey;
+pub(crate) use survey::Surveyor;
+pub(crate) use walk::Walk;
 
 #[cfg(test)]
 mod tests;

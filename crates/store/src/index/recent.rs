@@ -65,6 +65,24 @@ pub(super) fn of(db: &Connection, subjects: &RangeInclusive<i64>) -> rusqlite::R
     found.collect()
 }
 
+/// Those above this one, in order, at most so many.
+pub(super) fn above(
+    db: &Connection,
+    after: Option<Entry>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let after = after.unwrap_or(Entry { subject: -1, labeler: 0, val: 0, made: 0, id: 0, gone: true });
+    let mut select = db.prepare_cached(
+        "SELECT subject, labeler, val, made, id, gone FROM index_recent
+         WHERE (subject, labeler, val, made, id, gone) > (?1, ?2, ?3, ?4, ?5, ?6)
+         ORDER BY subject, labeler, val, made, id, gone LIMIT ?7",
+    )?;
+    let Entry { subject, labeler, val, made, id, gone } = after;
+    let limit = signed(limit as u64);
+    let found = select.query_map(params![subject, labeler, val, made, id, gone, limit], read)?;
+    found.collect()
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         subject: row.get(0)?,

@@ -1,0 +1,58 @@
+//! The formats, by name, and what each of them is to the loop that writes.
+
+use crate::csv::Csv;
+use crate::json_lines::JsonLines;
+use label::LabelEvent;
+use std::io::{self, Write};
+
+/// How labels are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object on each line.
+    JsonLines,
+    /// Comma-separated values with a line of names (RFC 4180).
+    Csv,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 2] = [Self::JsonLines, Self::Csv];
+
+    /// Its name on the command line, and the ending of files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JsonLines => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
+    /// Whether a terminal can show it.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::JsonLines | Self::Csv)
+    }
+
+    /// Begins to write.
+    pub(crate) fn begin<'a>(self, out: impl Write + Send + 'a) -> io::Result<Box<dyn Sheet + 'a>> {
+        Ok(match self {
+            Self::JsonLines => Box::new(JsonLines::new(out)),
+            Self::Csv => Box::new(Csv::begin(out)?),
+        })
+    }
+}
+
+/// Something that labels are written down on.
+pub(crate) trait Sheet {
+    /// Writes some more.
+    fn write(&mut self, labels: &[LabelEvent]) -> io::Result<()>;
+
+    /// Writes what there is to be written after the last one.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}

@@ -1,0 +1,18 @@
+//! Stored labels as JSON Lines, CSV or Parquet, for whoever studies them elsewhere.
+//!
+//! [`export()`] reads an archive from its beginning to its end on one thread and writes on
+//! another. Every row carries all of a label, so its signature can be checked again. Where the
+//! bytes go is left to the caller, and so is what to do about a reader that has gone.
+
+mod csv;
+mod error;
+mod format;
+mod json_lines;
+mod run;
+mod text;
+mod wanted;
+
+pub use error::ExportError;
+pub use format::Format;
+pub use run::{Progress, export};
+pub use wanted::Wanted;
