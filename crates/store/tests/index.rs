@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use store::{Batch, Entry, Pattern, Query, Source, Standing, Store, StoreError};
+use store::{Batch, Entry, Marks, Pattern, Query, Source, Standing, Store, StoreError};
 
 const NAMES: [&str; 2] = ["ann", "bob"];
 const URIS: [&str; 5] = [
@@ -118,7 +118,7 @@ async fn play(steps: &[Step]) {
     let mut store = open(&path).await;
     store.consumer("default".into()).await.unwrap();
     let mut strangers = 0;
-    for step in steps {
+    for (number, step) in steps.iter().enumerate() {
         match step {
             Step::Say(who, dice) => {
                 let name = NAMES.get(*who).copied().unwrap();
@@ -161,6 +161,9 @@ async fn play(steps: &[Step]) {
         compare(&store, &events, &URIS.map(str::to_owned)).await;
         ask(&store, &events).await;
         walk(&store, &events).await;
+        if number % 4 == 3 || number + 1 == steps.len() {
+            study(&store, &events).await;
+        }
     }
 }
 
@@ -243,6 +246,51 @@ async fn walk(store: &Store, events: &[LabelEvent]) {
     for one in &current {
         assert_eq!(one.life, lives[one.event.labeler.as_str()]);
     }
+}
+
+/// What is current and first of its kind among labels up to some place, by one look at all of the
+/// index, and what the log says to it.
+async fn study(store: &Store, events: &[LabelEvent]) {
+    let head = store.head().borrow().last;
+    for until in [head, id(head.get() / 2)] {
+        let survey = store.study(move |archive| archive.survey(until)).await.unwrap();
+        let events = || events.iter().filter(|event| event.id <= until);
+        let newest = newest(events()).into_values().flat_map(BTreeMap::into_values);
+        assert_eq!(marked(events(), &survey.current), newest.collect::<BTreeSet<_>>());
+        let first = |heading: fn(&LabelEvent) -> String| {
+            let mut firsts: BTreeMap<(&str, String), EventId> = BTreeMap::new();
+            for event in events() {
+                firsts.entry((&event.label.uri, heading(event))).or_insert(event.id);
+            }
+            firsts.into_values().collect::<BTreeSet<_>>()
+        };
+        assert_eq!(marked(events(), &survey.subject), first(|_| String::new()));
+        assert_eq!(marked(events(), &survey.by_labeler), first(|event| event.labeler.to_string()));
+        assert_eq!(marked(events(), &survey.by_value), first(|event| event.label.val.clone()));
+        assert_eq!(marked(events(), &survey.by_month), first(month));
+        let mut labelers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for event in events() {
+            labelers.entry(&event.label.uri).or_default().insert(event.labeler.as_str());
+        }
+        let several = labelers.values().filter(|labelers| labelers.len() > 1).count();
+        assert_eq!(survey.with_several_labelers, several as u64);
+    }
+}
+
+/// Those of these that are marked, who are all that are.
+fn marked<'a>(
+    events: impl Iterator<Item = &'a LabelEvent>,
+    marks: &Marks,
+) -> BTreeSet<EventId> {
+    let marked: BTreeSet<_> = events.map(|event| event.id).filter(|id| marks.has(*id)).collect();
+    assert_eq!(marked.len() as u64, marks.count());
+    marked
+}
+
+/// When a label was made, as far as its labeler is believed, but not before 1970.
+fn month(event: &LabelEvent) -> String {
+    let made = syntax::instant(&event.label.cts).unwrap().min(event.received_at.0 * 1000);
+    syntax::written(made.max(0) / 1000).unwrap()[..7].to_owned()
 }
 
 fn expected(query: &Query, events: &[LabelEvent], current: &BTreeSet<EventId>) -> Vec<EventId> {

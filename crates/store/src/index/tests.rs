@@ -2,11 +2,11 @@
 
 use super::merge::Merge;
 use super::runs::{self, State};
-use super::{Entry, Keeper, Salt, recent, salt, stretch};
+use super::{Entry, Keeper, Salt, Walk, recent, salt, stretch};
 use crate::desk::{Desk, Ledger};
 use crate::labelers::Interned;
 use crate::schema;
-use label::EventId;
+use label::{EventId, MAX_NUMBER};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -131,6 +131,22 @@ fn compare(db: &Connection, model: &BTreeSet<Entry>, purged: &BTreeSet<i64>) {
             here.filter(|entry| !purged.contains(&entry.labeler)).copied().collect();
         assert!(found == here, "{range:?}: {} and not {}", found.len(), here.len());
     }
+    let all = model.iter().filter(|entry| !purged.contains(&entry.labeler)).copied();
+    for (until, page) in [(i64::MAX, 997), (model.len() as i64 / 2, 100_000)] {
+        let here = all.clone().filter(|entry| entry.id <= until);
+        assert!(walked(db, until, page) == here.collect::<Vec<_>>(), "up to {until} by {page}");
+    }
+}
+
+fn walked(db: &Connection, until: i64, page: usize) -> Vec<Entry> {
+    let until = EventId::new(until.min(MAX_NUMBER)).unwrap();
+    let (mut walk, mut found) = (Walk::until(until).by(page), Vec::new());
+    let mut see = |_: &Connection, entry: &Entry| {
+        found.push(*entry);
+        Ok(())
+    };
+    while walk.page(db, &mut see).unwrap() {}
+    found
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use super::recent;
 use super::runs::{self, Reading};
 use crate::StoreError;
 use label::EventId;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use std::collections::{HashSet, VecDeque};
 
 /// Entries of a page: a read of some 30 ms.
@@ -22,18 +22,25 @@ pub(crate) struct Walk {
     until: i64,
     /// The last entry seen; the next page begins above it.
     last: Option<Entry>,
+    /// Entries of a page.
+    entries: usize,
 }
 
 impl Walk {
     /// From the beginning; labels up to this one.
     pub(crate) const fn until(until: EventId) -> Self {
-        Self { until: until.get(), last: None }
+        Self { until: until.get(), last: None, entries: ENTRIES }
     }
 
-    /// Goes on for a page. False at the end.
+    #[cfg(test)]
+    pub(crate) const fn by(self, entries: usize) -> Self {
+        Self { entries, ..self }
+    }
+
+    /// Goes on for a page, which has to be one transaction. False at the end.
     pub(crate) fn page(
         &mut self,
-        db: &Transaction<'_>,
+        db: &Connection,
         see: &mut impl FnMut(&Connection, &Entry) -> Result<(), StoreError>,
     ) -> Result<bool, StoreError> {
         let mut select = db.prepare_cached("SELECT id FROM labelers")?;
@@ -41,7 +48,7 @@ impl Walk {
         let labelers: HashSet<i64> = labelers.collect::<Result<_, _>>()?;
         let mut inputs = Inputs::above(db, self.last)?;
         let mut ahead = inputs.next(db)?;
-        for _ in 0..ENTRIES {
+        for _ in 0..self.entries {
             let Some(entry) = ahead else { return Ok(false) };
             ahead = inputs.next(db)?;
             // Both what is cancelled and what cancels it are in the index at once.
