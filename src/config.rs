@@ -14,6 +14,7 @@ mod flags;
 mod given;
 mod run;
 mod secret;
+mod stats;
 mod table;
 mod tail;
 mod usage;
@@ -23,6 +24,7 @@ pub use check::Check;
 pub use export::Export;
 pub use run::Run;
 pub use secret::Secret;
+pub use stats::Stats;
 pub use tail::Tail;
 pub use usage::UsageError;
 pub use values::{Bind, LogFormat, LogLevel, Named};
@@ -41,6 +43,8 @@ pub enum Command {
     Tail(Tail),
     /// Write stored labels.
     Export(Box<Export>),
+    /// Print tables.
+    Stats(Stats),
     /// Print this text (help or version) on standard output and end well.
     Show(String),
 }
@@ -73,6 +77,9 @@ pub fn parse(
         Some(("export", flags)) => {
             let export = Export::read(&Given::new(table::EXPORT, flags, var))?;
             Ok(Command::Export(Box::new(export)))
+        }
+        Some(("stats", flags)) => {
+            Stats::read(&Given::new(table::STATS, flags, var)).map(Command::Stats)
         }
         _ => Err(UsageError::no_command()),
     }

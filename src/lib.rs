@@ -12,6 +12,7 @@ pub mod export;
 mod retention;
 mod service;
 mod states;
+pub mod stats;
 pub mod tail;
 mod telemetry;
 

@@ -3,7 +3,7 @@
 //! 0: stopped as asked, or all is well. 1: could not start, had to stop, or not all is well.
 //! 2: the command line is wrong.
 
-use labeltap::config::{Check, Command, Export, Run, Tail};
+use labeltap::config::{Check, Command, Export, Run, Stats, Tail};
 use labeltap::{Service, config};
 use std::future::Future;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Ok(Command::Tail(tail)) => start(print_events(tail)),
         Ok(Command::Check(check)) => start(examine(check)),
         Ok(Command::Export(export)) => start(write_labels(*export)),
+        Ok(Command::Stats(stats)) => start(print_tables(stats)),
         Err(usage) => fail(2, &usage.to_string()),
     }
 }
@@ -78,6 +79,11 @@ async fn write_labels(export: Export) -> Result<ExitCode, String> {
         Err(error) if error.is_usage() => Ok(fail(2, &error.to_string())),
         Err(error) => Err(error.to_string()),
     }
+}
+
+async fn print_tables(stats: Stats) -> Result<ExitCode, String> {
+    labeltap::stats::stats(stats).await.map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Resolves on SIGTERM or SIGINT. Installed before anything else, so that a signal that

@@ -52,7 +52,8 @@ fn filter(given: &Given<'_>) -> Result<Filter, UsageError> {
         let list = given.optional(name, values::list(*fits))?;
         lists.extend(list.map(|list| (*name, list)));
     }
-    let fields = lists.iter().map(|(name, list)| (*name, list.iter().map(String::as_str).collect()));
+    let fields =
+        lists.iter().map(|(name, list)| (*name, list.iter().map(String::as_str).collect()));
     // Its message begins with the name of the field.
     Filter::read(fields, Hosts::Private).map_err(|error| UsageError::new(format!("--{error}")))
 }

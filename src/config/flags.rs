@@ -1,6 +1,6 @@
 //! The flags and their help, made from the table.
 
-use super::table::{CHECK, EXPORT, RUN, Setting, TAIL, Takes};
+use super::table::{CHECK, EXPORT, RUN, STATS, Setting, TAIL, Takes};
 use clap::{Arg, ArgAction, Command};
 
 /// The name of the argument that says what to examine.
@@ -37,6 +37,10 @@ pub(super) fn command() -> Command {
                     "Without --history: the labels that apply now. docs/export.md describes the \
                      columns.",
                 ),
+        )
+        .subcommand(
+            subcommand("stats", "Print tables of what is stored", STATS)
+                .after_help("docs/export.md says what each number means."),
         )
 }
 

@@ -207,8 +207,8 @@ pub(super) const EXPORT: &[Setting] = &[
         Some("sqlite://./labeltap.db"), "sqlite://PATH",
         "Where everything is kept; a service may have it open"),
     setting!("format" [] Value("FORMAT"),
-        Some("jsonl"), "jsonl, csv",
-        "jsonl (a JSON object per line) or csv"),
+        Some("jsonl"), "jsonl, csv, parquet",
+        "jsonl (a JSON object per line), csv or parquet"),
     setting!("output" [] Value("PATH"),
         None, "a path, or - for standard output",
         "The file to write, complete or not at all; without it, standard output"),
@@ -230,4 +230,20 @@ pub(super) const EXPORT: &[Setting] = &[
     setting!("verdict" [] Value("LIST"),
         None, "verified, verified-old-key, separated by commas",
         "Only these verdicts: verified, verified-old-key"),
+];
+
+/// The settings of `labeltap stats`. The database is that of `run`.
+pub(super) const STATS: &[Setting] = &[
+    setting!("database-url" ["LABELTAP_DATABASE_URL", "TAP_DATABASE_URL"] Value("URL"),
+        Some("sqlite://./labeltap.db"), "sqlite://PATH",
+        "Where everything is kept; a service may have it open"),
+    setting!("by" [] Value("HEADING"),
+        None, "labeler, value, target, month",
+        "Only this table: labeler, value, target or month"),
+    setting!("rows" [] Value("N"),
+        Some("20"), NUMBER,
+        "Print so many rows of a table"),
+    setting!("json" [] Switch,
+        Some("false"), YES_NO,
+        "Print one JSON object for each table, with all rows"),
 ];

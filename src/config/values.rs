@@ -143,6 +143,11 @@ pub(super) fn output(text: &str) -> Result<Option<PathBuf>, Wrong> {
     }
 }
 
+/// The name of a table.
+pub(super) fn by(text: &str) -> Result<tally::By, Wrong> {
+    tally::By::from_name(text).ok_or_else(Wrong::value)
+}
+
 /// A text that is not empty.
 pub(super) fn text(text: &str) -> Result<String, Wrong> {
     if text.is_empty() { Err(Wrong::value()) } else { Ok(text.to_owned()) }

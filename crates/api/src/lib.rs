@@ -13,6 +13,7 @@ mod error;
 mod guard;
 mod health;
 mod hydrate;
+mod label_stats;
 mod labelers;
 mod metrics;
 mod page;

@@ -2,6 +2,7 @@
 
 use crate::error::{ApiError, no_route, normalise};
 use crate::guard::{Guard, check};
+use crate::label_stats::{self, Kept};
 use crate::metrics::{Render, page};
 use crate::{
     consumers, health, hydrate, labelers, query_labels, rejected, resolve, stats, subjects,
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) hosts: Hosts,
     pub(crate) metrics: Option<Render>,
     pub(crate) relay: String,
+    pub(crate) tally: Kept,
     pub(crate) now: fn() -> Millis,
 }
 
@@ -80,6 +82,7 @@ pub fn router(parts: Parts) -> Router {
         hosts: parts.hosts,
         metrics: parts.metrics,
         relay: parts.relay,
+        tally: Kept::default(),
         now: parts.now,
     }));
     routes()
@@ -111,6 +114,7 @@ fn routes() -> Router<Shared> {
         .route("/stats/label-count", get(stats::label_count))
         .route("/stats/outbox-buffer", get(stats::outbox_buffer))
         .route("/stats/cursors", get(stats::cursors))
+        .route("/stats/labels", get(label_stats::show))
         .route("/labels/hydrate", post(hydrate::hydrate))
         .route("/subjects/{*subject}", get(subjects::show))
         .route("/xrpc/com.atproto.label.queryLabels", get(query_labels::query))

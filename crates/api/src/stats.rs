@@ -1,4 +1,5 @@
-//! `/stats/…`: single numbers for dashboards. Each costs the same however much is stored.
+//! `/stats/…`: single numbers for dashboards. Each costs the same however much is stored;
+//! what does not is in `label_stats`.
 
 use crate::error::ApiError;
 use crate::router::Shared;

@@ -44,9 +44,9 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Sheet for Csv<W> {
-    fn write(&mut self, labels: &[LabelEvent]) -> io::Result<()> {
+    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()> {
         self.lines.clear();
-        for event in labels {
+        for event in &labels {
             row(&mut self.lines, event);
         }
         self.out.write_all(&self.lines)

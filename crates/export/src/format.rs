@@ -2,6 +2,7 @@
 
 use crate::csv::Csv;
 use crate::json_lines::JsonLines;
+use crate::parquet_file::ParquetFile;
 use label::LabelEvent;
 use std::io::{self, Write};
 
@@ -12,11 +13,13 @@ pub enum Format {
     JsonLines,
     /// Comma-separated values with a line of names (RFC 4180).
     Csv,
+    /// Apache Parquet, columns compressed with Snappy.
+    Parquet,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 2] = [Self::JsonLines, Self::Csv];
+    pub const ALL: [Self; 3] = [Self::JsonLines, Self::Csv, Self::Parquet];
 
     /// Its name on the command line, and the ending of files.
     #[must_use]
@@ -24,6 +27,7 @@ impl Format {
         match self {
             Self::JsonLines => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -44,6 +48,7 @@ impl Format {
         Ok(match self {
             Self::JsonLines => Box::new(JsonLines::new(out)),
             Self::Csv => Box::new(Csv::begin(out)?),
+            Self::Parquet => Box::new(ParquetFile::begin(out)?),
         })
     }
 }
@@ -51,7 +56,7 @@ impl Format {
 /// Something that labels are written down on.
 pub(crate) trait Sheet {
     /// Writes some more.
-    fn write(&mut self, labels: &[LabelEvent]) -> io::Result<()>;
+    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()>;
 
     /// Writes what there is to be written after the last one.
     fn finish(self: Box<Self>) -> io::Result<()>;

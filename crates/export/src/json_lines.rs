@@ -84,9 +84,9 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sheet for JsonLines<W> {
-    fn write(&mut self, labels: &[LabelEvent]) -> io::Result<()> {
+    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()> {
         self.lines.clear();
-        for event in labels {
+        for event in &labels {
             serde_json::to_writer(&mut self.lines, &Row::of(event))?;
             self.lines.push(b'\n');
         }

@@ -8,6 +8,7 @@ mod csv;
 mod error;
 mod format;
 mod json_lines;
+mod parquet_file;
 mod run;
 mod text;
 mod wanted;

@@ -46,7 +46,7 @@ pub fn export(
             progress.written += page.labels.len() as u64;
             progress.looked += page.looked;
             progress.read = page.read.unwrap_or(until);
-            sheet.write(&page.labels)?;
+            sheet.write(page.labels)?;
             tell(progress);
             Ok(())
         });

@@ -91,10 +91,7 @@ async fn other_versions_and_other_files_are_refused_and_left_alone() {
     assert!(matches!(refusal(), OpenError::Newer { found: 7, .. }));
     let sentence = refusal().to_string();
     assert!(sentence.contains("labeltap.db") && !sentence.contains('\n'), "{sentence}");
-    assert!(matches!(
-        Archive::open(dir.path()).unwrap_err(),
-        OpenError::Unusable { .. }
-    ));
+    assert!(matches!(Archive::open(dir.path()).unwrap_err(), OpenError::Unusable { .. }));
 }
 
 #[tokio::test]

@@ -278,10 +278,7 @@ async fn study(store: &Store, events: &[LabelEvent]) {
 }
 
 /// Those of these that are marked, who are all that are.
-fn marked<'a>(
-    events: impl Iterator<Item = &'a LabelEvent>,
-    marks: &Marks,
-) -> BTreeSet<EventId> {
+fn marked<'a>(events: impl Iterator<Item = &'a LabelEvent>, marks: &Marks) -> BTreeSet<EventId> {
     let marked: BTreeSet<_> = events.map(|event| event.id).filter(|id| marks.has(*id)).collect();
     assert_eq!(marked.len() as u64, marks.count());
     marked

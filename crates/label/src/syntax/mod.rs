@@ -1,8 +1,8 @@
 //! Does this text have the form that the atproto specs give it? Yes or no, nothing kept.
 //!
 //! One file per form. The rules are those of the specs at atproto.com/specs; the official
-//! interop vectors are their tests. Those that read a value are [`instant`] and what
-//! writes datetimes and CIDs in fewer bytes and back.
+//! interop vectors are their tests. Those that read a value are [`instant`], [`month`],
+//! [`tid_micros`], and what writes datetimes and CIDs in fewer bytes and back.
 
 mod at_uri;
 mod cid;
@@ -11,6 +11,7 @@ mod did;
 mod handle;
 mod nsid;
 mod record_key;
+mod tid;
 mod uri;
 
 pub use at_uri::is_at_uri;
@@ -20,4 +21,5 @@ pub use did::is_did;
 pub use handle::is_handle;
 pub use nsid::is_nsid;
 pub use record_key::is_record_key;
+pub use tid::tid_micros;
 pub use uri::is_uri;

@@ -14,8 +14,8 @@ use crate::engine::{self, Engine};
 use crate::readers::Read;
 use crate::room::Limits;
 use crate::{
-    Archive, Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source, StoreError,
-    commit, happenings, labelers, rejected,
+    Archive, Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source,
+    StoreError, commit, happenings, labelers, rejected,
 };
 use label::{Change, Did, EventId, Millis};
 use rusqlite::Connection;

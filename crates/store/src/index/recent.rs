@@ -71,7 +71,8 @@ pub(super) fn above(
     after: Option<Entry>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
-    let after = after.unwrap_or(Entry { subject: -1, labeler: 0, val: 0, made: 0, id: 0, gone: true });
+    let after =
+        after.unwrap_or(Entry { subject: -1, labeler: 0, val: 0, made: 0, id: 0, gone: true });
     let mut select = db.prepare_cached(
         "SELECT subject, labeler, val, made, id, gone FROM index_recent
          WHERE (subject, labeler, val, made, id, gone) > (?1, ?2, ?3, ?4, ?5, ?6)

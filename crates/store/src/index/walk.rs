@@ -140,9 +140,7 @@ impl Inputs {
         let heads = self.heads.iter().enumerate();
         let heads = heads.filter_map(|(place, head)| head.map(|head| (head, place)));
         let Some((entry, place)) = heads.min() else { return Ok(None) };
-        if let (Some(input), Some(head)) =
-            (self.inputs.get_mut(place), self.heads.get_mut(place))
-        {
+        if let (Some(input), Some(head)) = (self.inputs.get_mut(place), self.heads.get_mut(place)) {
             input.waiting.pop_front();
             *head = input.head(db)?;
         }
