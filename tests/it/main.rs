@@ -17,6 +17,7 @@ mod crash;
 mod discovery;
 mod documents;
 mod epochs;
+mod export;
 mod filled;
 mod first_light;
 mod flaky;

@@ -64,6 +64,14 @@ async fn every_route_answers_as_written() {
     ] {
         assert_eq!(tap.get(path).await, answer, "{path}");
     }
+    let stats = tap.get("/stats/labels?by=target").await;
+    assert_eq!(
+        (&stats["by"], &stats["subjects_with_several_labelers"]),
+        (&json!("target"), &json!(0))
+    );
+    let row = &stats["rows"][0];
+    let expected = json!(["app.bsky.feed.post", 3, 0, 3]);
+    assert_eq!(json!([row["key"], row["labels"], row["negations"], row["subjects"]]), expected);
     let metrics = tap.get("/metrics").await;
     let names = metrics.as_str().unwrap().lines().filter(|line| !line.starts_with('#'));
     let names: Vec<&str> = names.filter(|line| !line.is_empty()).collect();
@@ -99,6 +107,9 @@ async fn every_mistake_gets_the_one_shape_and_changes_nothing() {
         (&get, "/labelers/add".to_owned(), None, 405, "MethodNotAllowed"),
         (&post, "/labelers".to_owned(), Some(json!({})), 405, "MethodNotAllowed"),
         (&get, "/no/such/route".to_owned(), None, 404, "NotFound"),
+        (&get, "/stats/labels?by=colour".to_owned(), None, 400, "InvalidRequest"),
+        (&get, "/stats/labels?by=".to_owned(), None, 400, "InvalidRequest"),
+        (&get, "/stats/labels?by=month&by=value".to_owned(), None, 400, "InvalidRequest"),
         (&get, "/channel?types=labels".to_owned(), None, 400, "InvalidRequest"),
     ];
     for (method, path, body, status, error) in cases {

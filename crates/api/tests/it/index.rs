@@ -287,3 +287,30 @@ async fn xrpc_can_be_open_to_everybody_while_the_rest_is_not() {
         house.get("/xrpcs").await.refusal(401, "AuthRequired");
     }
 }
+
+#[tokio::test]
+async fn what_is_stored_is_counted() {
+    let house = house().await;
+    let nothing = house.get("/stats/labels").await.json();
+    assert_eq!((&nothing["by"], &nothing["rows"]), (&json!("labeler"), &json!([])));
+    say(&house, ANN, vec![plain(POST, "spam", 1), plain(WHO, "rude", 2)]).await;
+    say(&house, BOB, vec![plain(POST, "spam", 3), said(POST, "spam", 4, |it| it.neg = Some(true))])
+        .await;
+    // A count may be handed out for some time; that of nothing, for a short one.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let answer = house.get("/stats/labels?by=value").await.json();
+    let row = |row: &Value| json!([row["key"], row["labels"], row["negations"], row["subjects"]]);
+    let rows: Vec<Value> = answer["rows"].as_array().unwrap().iter().map(row).collect();
+    assert_eq!(rows, [json!(["spam", 3, 1, 1]), json!(["rude", 1, 0, 1])]);
+    assert_eq!(answer["subjects_with_several_labelers"], 1);
+    for by in ["labeler", "target", "month"] {
+        let answer = house.get(&format!("/stats/labels?by={by}")).await.json();
+        let labels = answer["rows"].as_array().unwrap().iter().map(|row| row["labels"].as_u64());
+        assert_eq!((&answer["by"], labels.flatten().sum::<u64>()), (&json!(by), 4));
+    }
+    for query in ["by=colour", "by=", "by=value&by=value", "by=Value"] {
+        house.get(&format!("/stats/labels?{query}")).await.refusal(400, "InvalidRequest");
+    }
+    house.store.close().await;
+    house.get("/labelers").await.refusal(500, "InternalServerError");
+}
