@@ -5,12 +5,12 @@ use crate::stages;
 pub(crate) const HELP: &str = "\
 cargo bench --bench line [-- [STAGE…] [--quick] [--rounds N] [--most N]]
 
-  STAGE       decode, verify, store, scan, deliver, e2e, growth, latency, firehose; all when none is
-              named
+  STAGE       decode, verify, store, scan, deliver, e2e, growth, export, latency, firehose; all when
+              none is named
   --quick     a fifth of the labels and three rounds: to see that it runs, not to compare
   --rounds N  rounds that count (5; 3 with --quick)
   --most N    labels stored before, in the largest database of growth (10000000); 50000000 takes
-              13 GB of disk and some ten minutes more";
+              13 GB of disk and some ten minutes more. In export 5000000 at most";
 
 /// What is to be done.
 pub(crate) enum Asked {

@@ -77,6 +77,7 @@ fn fill(runtime: &Runtime, folder: &Path, plan: &Plan) -> Vec<(u64, PathBuf)> {
     databases
 }
 
+/// Adds labels that nobody signed until there are so many, which nobody is owed.
 pub(super) async fn fill_up(database: &Path, before: u64, size: u64) {
     let store = Store::open(database).unwrap();
     let others: Vec<Did> = (0..OTHERS).map(|other| did("other", other)).collect();

@@ -3,6 +3,7 @@
 mod decode;
 mod deliver;
 mod e2e;
+mod export;
 mod firehose;
 mod growth;
 mod latency;
@@ -48,6 +49,11 @@ pub(crate) const ALL: &[Stage] = &[
         name: "growth",
         what: "commits, and all of the line, with more and more stored before",
         run: growth::run,
+    },
+    Stage {
+        name: "export",
+        what: "a filled store to files on disk, and to tables",
+        run: export::run,
     },
     Stage {
         name: "latency",
