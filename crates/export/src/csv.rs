@@ -34,25 +34,27 @@ pub(crate) struct Csv<W> {
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the names.
-    pub(crate) fn begin(mut out: W) -> io::Result<Self> {
+    /// Begins with the names.
+    pub(crate) fn new(out: W) -> Self {
         let mut lines = Vec::new();
         line(&mut lines, &NAMES);
-        out.write_all(&lines)?;
-        Ok(Self { out, lines })
+        Self { out, lines }
     }
 }
 
 impl<W: Write> Sheet for Csv<W> {
-    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()> {
+    fn put(&mut self, event: LabelEvent) {
+        row(&mut self.lines, &event);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.lines)?;
         self.lines.clear();
-        for event in &labels {
-            row(&mut self.lines, event);
-        }
-        self.out.write_all(&self.lines)
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.write()?;
         self.out.flush()
     }
 }

@@ -47,7 +47,7 @@ impl Format {
     pub(crate) fn begin<'a>(self, out: impl Write + Send + 'a) -> io::Result<Box<dyn Sheet + 'a>> {
         Ok(match self {
             Self::JsonLines => Box::new(JsonLines::new(out)),
-            Self::Csv => Box::new(Csv::begin(out)?),
+            Self::Csv => Box::new(Csv::new(out)),
             Self::Parquet => Box::new(ParquetFile::begin(out)?),
         })
     }
@@ -55,9 +55,12 @@ impl Format {
 
 /// Something that labels are written down on.
 pub(crate) trait Sheet {
-    /// Writes some more.
-    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()>;
+    /// Adds one, in memory.
+    fn put(&mut self, event: LabelEvent);
 
-    /// Writes what there is to be written after the last one.
+    /// Writes what has been added, or leaves it for when there is more.
+    fn write(&mut self) -> io::Result<()>;
+
+    /// Writes the rest, and what comes after the last one.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }

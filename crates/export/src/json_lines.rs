@@ -84,16 +84,21 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sheet for JsonLines<W> {
-    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()> {
+    fn put(&mut self, event: LabelEvent) {
+        // Memory takes everything, and the names of the fields are texts.
+        let written = serde_json::to_writer(&mut self.lines, &Row::of(&event));
+        debug_assert!(written.is_ok(), "{written:?}");
+        self.lines.push(b'\n');
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.lines)?;
         self.lines.clear();
-        for event in &labels {
-            serde_json::to_writer(&mut self.lines, &Row::of(event))?;
-            self.lines.push(b'\n');
-        }
-        self.out.write_all(&self.lines)
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.write()?;
         self.out.flush()
     }
 }

@@ -1,8 +1,8 @@
 //! Stored labels as JSON Lines, CSV or Parquet, for whoever studies them elsewhere.
 //!
-//! [`export()`] reads an archive from its beginning to its end on one thread and writes on
-//! another. Every row carries all of a label, so its signature can be checked again. Where the
-//! bytes go is left to the caller, and so is what to do about a reader that has gone.
+//! [`export()`] goes through an archive from its beginning to its end, a page at a time. Every
+//! row carries all of a label, so its signature can be checked again. Where the bytes go is left
+//! to the caller, and so is what to do about a reader that has gone.
 
 mod csv;
 mod error;

@@ -85,9 +85,12 @@ fn properties() -> WriterProperties {
 }
 
 impl<W: Write + Send> Sheet for ParquetFile<W> {
-    fn write(&mut self, labels: Vec<LabelEvent>) -> io::Result<()> {
-        self.bytes += labels.iter().map(LabelEvent::weight).sum::<usize>();
-        self.waiting.extend(labels);
+    fn put(&mut self, event: LabelEvent) {
+        self.bytes += event.weight();
+        self.waiting.push(event);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
         if self.waiting.len() >= ROWS || self.bytes >= BYTES {
             self.write_down().map_err(failed)?;
         }

@@ -1,15 +1,15 @@
-//! From the archive to the sheet: one thread reads, another writes.
+//! From the archive to the sheet, a page at a time.
+//!
+//! A page is put down in memory while it is read, and written when the read has ended: as long
+//! as that lasts nothing may wait, least of all for somebody who reads slowly at the other end
+//! of a pipe. All of it is one thread's work: a label is made and gone again before the next,
+//! so it costs hardly anything to have room for it, while labels that another thread takes
+//! apart cost a third more than this and are not written any sooner.
 
 use crate::{ExportError, Format, Wanted};
 use label::EventId;
 use std::io::Write;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-use store::{Archive, Page, StoreError};
-
-/// Pages that may wait to be written: the reader is never far ahead, and what is in memory has
-/// a bound.
-const WAITING: usize = 2;
+use store::Archive;
 
 /// How far an export has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,50 +37,24 @@ pub fn export(
     mut tell: impl FnMut(Progress),
 ) -> Result<u64, ExportError> {
     let until = archive.head()?;
-    let mut sheet = format.begin(out)?;
-    let (pages, read) = sync_channel(WAITING);
-    thread::scope(|scope| {
-        let reader = scope.spawn(move || read_all(archive, wanted, until, &pages));
-        let mut progress = Progress { written: 0, looked: 0, read: EventId::START, until };
-        let written = write_all(read, |page| {
-            progress.written += page.labels.len() as u64;
-            progress.looked += page.looked;
-            progress.read = page.read.unwrap_or(until);
-            sheet.write(page.labels)?;
-            tell(progress);
-            Ok(())
-        });
-        // A reader that panicked has said why.
-        let read = reader.join().unwrap_or(Err(StoreError::Closed));
-        written?;
-        read?;
-        sheet.finish()?;
-        Ok(progress.written)
-    })
-}
-
-/// Ends early when nobody takes pages any more.
-fn read_all(
-    archive: &mut Archive,
-    wanted: &Wanted,
-    until: EventId,
-    pages: &SyncSender<Page>,
-) -> Result<(), StoreError> {
     let current = if wanted.history { None } else { Some(archive.current(until)?) };
+    let mut sheet = format.begin(out)?;
+    let mut progress = Progress { written: 0, looked: 0, read: EventId::START, until };
     let mut after = Some(EventId::START);
     while let Some(from) = after {
-        let page = archive.page(from, until, |glance| wanted.takes(glance, current.as_ref()))?;
+        let page = archive.page(from, until, |glance| {
+            if wanted.takes(glance, current.as_ref())? {
+                sheet.put(glance.read()?);
+                progress.written += 1;
+            }
+            Ok(())
+        })?;
+        sheet.write()?;
+        progress.looked += page.looked;
+        progress.read = page.read.unwrap_or(until);
+        tell(progress);
         after = page.read;
-        if pages.send(page).is_err() {
-            break;
-        }
     }
-    Ok(())
-}
-
-fn write_all(
-    pages: Receiver<Page>,
-    mut write: impl FnMut(Page) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    pages.into_iter().try_for_each(&mut write)
+    sheet.finish()?;
+    Ok(progress.written)
 }

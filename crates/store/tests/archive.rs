@@ -10,7 +10,7 @@ use label::{EventId, Millis};
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
-use store::{Archive, OpenError, Source, Store, StoreError};
+use store::{Archive, OpenError, Page, Source, Store, StoreError};
 
 async fn filled(path: &Path) -> Store {
     let store = Store::open(path).unwrap();
@@ -22,9 +22,15 @@ async fn filled(path: &Path) -> Store {
 
 /// The values of all labels up to there.
 fn values(archive: &mut Archive, until: EventId) -> Vec<String> {
-    let page = archive.page(EventId::START, until, |_| Ok(true)).unwrap();
-    assert_eq!((page.read, page.looked), (None, page.labels.len() as u64));
-    page.labels.iter().map(|event| event.label.val.clone()).collect()
+    let mut values = Vec::new();
+    let page = archive.page(EventId::START, until, |glance| {
+        let label = glance.read()?.label;
+        assert_eq!((glance.uri, glance.val), (label.uri.as_str(), label.val.as_str()));
+        values.push(label.into_parts().val);
+        Ok(())
+    });
+    assert_eq!(page.unwrap(), Page { read: None, looked: values.len() as u64 });
+    values
 }
 
 #[tokio::test]

@@ -57,8 +57,7 @@ pub fn count(archive: &mut Archive, now: Millis) -> Result<Tally, StoreError> {
     let mut tables = Tables::new(archive.survey(until)?, now);
     let mut after = Some(EventId::START);
     while let Some(from) = after {
-        let look = |glance: &Glance<'_>| tables.see(glance).map(|()| false);
-        after = archive.page(from, until, look)?.read;
+        after = archive.page(from, until, |glance| tables.see(glance))?.read;
     }
     let tracked = archive.labelers()?.into_iter().filter(|row| row.tracked);
     let mut labelers = Labelers::default();

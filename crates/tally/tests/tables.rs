@@ -73,7 +73,13 @@ async fn filled(store: &Store, count: i64) {
 
 fn everything(archive: &mut Archive) -> Vec<LabelEvent> {
     let head = archive.head().unwrap();
-    archive.page(label::EventId::START, head, |_| Ok(true)).unwrap().labels
+    let mut labels = Vec::new();
+    let page = archive.page(label::EventId::START, head, |glance| {
+        labels.push(glance.read()?);
+        Ok(())
+    });
+    assert_eq!(page.unwrap().read, None);
+    labels
 }
 
 /// The headings of a label.

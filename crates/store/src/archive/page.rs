@@ -1,4 +1,4 @@
-//! A stretch of the log, with a look at each row before anything is made of it.
+//! A stretch of the log, row by row. Of a row nothing is made but what is asked for.
 
 use super::Archive;
 use crate::convert::event_id;
@@ -12,21 +12,19 @@ use rusqlite::Row;
 /// Rows of one page: a read of some ten milliseconds.
 const ROWS: usize = 20_000;
 
-/// How much of it is taken at most, in bytes.
-const TAKEN: usize = 8 * LARGE;
+/// How much is looked at in one page, in bytes: URIs may be long.
+const LOOKED: usize = 16 * LARGE;
 
-/// What was found in a stretch of the log.
-#[derive(Debug)]
+/// How far a stretch of the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// The labels that were taken, in order.
-    pub labels: Vec<LabelEvent>,
     /// Everything up to here was looked at; `None`: there is no more.
     pub read: Option<EventId>,
     /// How many labels were looked at.
     pub looked: u64,
 }
 
-/// A label before it is read.
+/// A label where it lies.
 #[derive(Debug)]
 pub struct Glance<'a> {
     /// Its place in the log.
@@ -55,6 +53,14 @@ impl Glance<'_> {
         Ok(made::believed(short::read_instant(self.row, 9)?, received_at))
     }
 
+    /// All of it.
+    ///
+    /// # Errors
+    /// Where the row does not read back.
+    pub fn read(&self) -> Result<LabelEvent, StoreError> {
+        Ok(rows::label(self.row, self.labeler.clone())?)
+    }
+
     /// Whether it has an end, and that is past at this time.
     ///
     /// # Errors
@@ -66,8 +72,8 @@ impl Glance<'_> {
 }
 
 impl Archive {
-    /// Reads a stretch of the log above `after` and up to `until`, in one short transaction, and
-    /// takes the labels for which `look` says so. Labels of purged labelers are passed over.
+    /// Shows a stretch of the log above `after` and up to `until`, in one short transaction:
+    /// `look` must not wait for anything. Labels of purged labelers are passed over.
     ///
     /// # Errors
     /// Those of `look`, and the general ones.
@@ -75,7 +81,7 @@ impl Archive {
         &mut self,
         after: EventId,
         until: EventId,
-        mut look: impl FnMut(&Glance<'_>) -> Result<bool, StoreError>,
+        mut look: impl FnMut(&Glance<'_>) -> Result<(), StoreError>,
     ) -> Result<Page, StoreError> {
         self.goes_on()?;
         let snapshot = self.db.transaction()?;
@@ -85,22 +91,20 @@ impl Archive {
             rows::LABEL
         ))?;
         let mut found = select.query([after.get(), until.get()])?;
-        let (mut labels, mut read, mut looked, mut weight) = (Vec::new(), after, 0, 0);
+        let (mut read, mut looked, mut bytes) = (after, 0, 0);
         for _ in 0..ROWS {
-            if weight >= TAKEN {
+            if bytes >= LOOKED {
                 break;
             }
-            let Some(row) = found.next()? else { return Ok(Page { labels, read: None, looked }) };
+            let Some(row) = found.next()? else { return Ok(Page { read: None, looked }) };
             read = event_id(row, 0)?;
             let Some(labeler) = names.of(&snapshot, Interned(row.get(1)?))? else { continue };
+            let glance = glance(row, read, labeler)?;
             looked += 1;
-            if look(&glance(row, read, labeler)?)? {
-                let label = rows::label(row, labeler.clone())?;
-                weight += label.weight();
-                labels.push(label);
-            }
+            bytes += glance.uri.len();
+            look(&glance)?;
         }
-        Ok(Page { labels, read: Some(read), looked })
+        Ok(Page { read: Some(read), looked })
     }
 }
 
