@@ -87,7 +87,7 @@ impl IntoResponse for ApiError {
 }
 
 /// The XRPC-style name of a status.
-fn name(status: StatusCode) -> &'static str {
+pub(crate) fn name(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "AuthRequired",
         403 => "Forbidden",

@@ -9,6 +9,7 @@
 mod accept;
 mod body;
 mod consumers;
+mod document;
 mod error;
 mod guard;
 mod health;
@@ -22,9 +23,11 @@ mod query_labels;
 mod rejected;
 mod resolve;
 mod router;
+mod routes;
 mod stats;
 mod subjects;
 mod time;
 
 pub use metrics::Render;
-pub use router::{Parts, metrics_router, router};
+pub use router::{Parts, metrics_router, router, served};
+pub use routes::Route;

@@ -4,14 +4,16 @@ use crate::error::{ApiError, no_route, normalise};
 use crate::guard::{Guard, check};
 use crate::label_stats::{self, Kept};
 use crate::metrics::{Render, page};
+use crate::routes::{Route, Routes};
 use crate::{
-    consumers, health, hydrate, labelers, query_labels, rejected, resolve, stats, subjects,
+    consumers, document, health, hydrate, labelers, query_labels, rejected, resolve, stats,
+    subjects,
 };
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::get;
 use label::{Hosts, Millis};
 use std::sync::Arc;
 
@@ -86,6 +88,7 @@ pub fn router(parts: Parts) -> Router {
         now: parts.now,
     }));
     routes()
+        .router()
         .with_state(shared)
         .merge(channel)
         .merge(stream)
@@ -94,32 +97,40 @@ pub fn router(parts: Parts) -> Router {
         .layer(from_fn_with_state(guard, check))
 }
 
-fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/health", get(health::show))
-        .route("/labelers", get(labelers::list))
-        .route("/labelers/add", post(labelers::add))
-        .route("/labelers/remove", post(labelers::remove))
-        .route("/labelers/{did}", get(labelers::show))
-        .route("/labelers/{did}/rejected", get(rejected::list))
-        .route("/consumers", get(consumers::list))
-        .route(
-            "/consumers/{name}",
-            get(consumers::show).put(consumers::put).delete(consumers::remove),
-        )
-        .route("/consumers/{name}/dead", get(consumers::dead))
-        .route("/consumers/{name}/dead/retry", post(consumers::retry))
-        .route("/resolve/{did}", get(resolve::show))
-        .route("/stats/labeler-count", get(stats::labeler_count))
-        .route("/stats/label-count", get(stats::label_count))
-        .route("/stats/outbox-buffer", get(stats::outbox_buffer))
-        .route("/stats/cursors", get(stats::cursors))
-        .route("/stats/labels", get(label_stats::show))
-        .route("/labels/hydrate", post(hydrate::hydrate))
-        .route("/subjects/{*subject}", get(subjects::show))
-        .route("/xrpc/com.atproto.label.queryLabels", get(query_labels::query))
-        .route("/xrpc/{method}", any(query_labels::not_implemented))
-        .route("/metrics", get(metrics))
+/// Every route there is, those of `deliver` and `stream` included.
+#[must_use]
+pub fn served() -> Vec<Route> {
+    let mut served = routes().listed();
+    served.extend([("GET", deliver::CHANNEL), ("GET", stream::METHOD)]);
+    served
+}
+
+fn routes() -> Routes<Shared> {
+    Routes::new()
+        .get("/health", health::show)
+        .get("/labelers", labelers::list)
+        .post("/labelers/add", labelers::add)
+        .post("/labelers/remove", labelers::remove)
+        .get("/labelers/{did}", labelers::show)
+        .get("/labelers/{did}/rejected", rejected::list)
+        .get("/consumers", consumers::list)
+        .get("/consumers/{name}", consumers::show)
+        .put("/consumers/{name}", consumers::put)
+        .delete("/consumers/{name}", consumers::remove)
+        .get("/consumers/{name}/dead", consumers::dead)
+        .post("/consumers/{name}/dead/retry", consumers::retry)
+        .get("/resolve/{did}", resolve::show)
+        .get("/stats/labeler-count", stats::labeler_count)
+        .get("/stats/label-count", stats::label_count)
+        .get("/stats/outbox-buffer", stats::outbox_buffer)
+        .get("/stats/cursors", stats::cursors)
+        .get("/stats/labels", label_stats::show)
+        .post("/labels/hydrate", hydrate::hydrate)
+        .get("/subjects/{*subject}", subjects::show)
+        .get("/xrpc/com.atproto.label.queryLabels", query_labels::query)
+        .xrpc("/xrpc/{method}", query_labels::not_implemented)
+        .get("/metrics", metrics)
+        .get("/openapi.json", document::show)
 }
 
 async fn metrics(State(state): State<Shared>) -> Result<Response, ApiError> {

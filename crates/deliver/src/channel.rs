@@ -10,6 +10,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+/// Where it is.
+pub const CHANNEL: &str = "/channel";
+
 /// Larger than any ack of a whole window; a larger message drops the connection.
 const LARGEST_MESSAGE: usize = 1024 * 1024;
 /// Clients say little; the default of 128 KiB would be most of a connection's memory.

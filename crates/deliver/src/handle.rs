@@ -1,6 +1,6 @@
 //! The handle on delivery that the channel's route and the API hold.
 
-use crate::channel::channel;
+use crate::channel::{CHANNEL, channel};
 use crate::consumer::{Ask, AskError, Change, Word};
 use crate::hall::{Arrival, Call, DEFAULT, Hall, Place, Refusal};
 use crate::hook::{self, Poster};
@@ -116,7 +116,7 @@ impl Deliver {
 
     /// `GET /channel`, without authentication.
     pub fn routes(&self) -> axum::Router {
-        axum::Router::new().route("/channel", axum::routing::get(channel)).with_state(self.clone())
+        axum::Router::new().route(CHANNEL, axum::routing::get(channel)).with_state(self.clone())
     }
 
     /// Label events that the default consumer has not acked. Costs nothing. 0 before

@@ -36,6 +36,7 @@ mod socket;
 mod standing;
 mod taste;
 
+pub use channel::CHANNEL;
 pub use consumer::{AskError, Change, Start};
 pub use handle::{Deliver, Told};
 pub use reserved::{Elsewhere, Reserved};

@@ -4,27 +4,18 @@ use crate::house::{ANN, Answer, House, OK, Wishes};
 use axum::body::Body;
 use axum::http::Request;
 
-const ROUTES: [(&str, &str); 19] = [
-    ("GET", "/health"),
-    ("GET", "/labelers"),
-    ("POST", "/labelers/add"),
-    ("POST", "/labelers/remove"),
-    ("GET", "/labelers/did:plc:ar7c4by46qjdydhdevvrndac"),
-    ("GET", "/labelers/did:plc:ar7c4by46qjdydhdevvrndac/rejected"),
-    ("GET", "/consumers"),
-    ("GET", "/consumers/default"),
-    ("PUT", "/consumers/default"),
-    ("DELETE", "/consumers/default"),
-    ("GET", "/consumers/default/dead"),
-    ("POST", "/consumers/default/dead/retry"),
-    ("GET", "/resolve/did:plc:ar7c4by46qjdydhdevvrndac"),
-    ("GET", "/stats/labeler-count"),
-    ("GET", "/stats/label-count"),
-    ("GET", "/stats/outbox-buffer"),
-    ("GET", "/stats/cursors"),
-    ("GET", "/metrics"),
-    ("GET", "/channel"),
-];
+/// Every route, with something in the place of its parameters.
+fn routes() -> impl Iterator<Item = (&'static str, String)> {
+    let filled = |path: &str| {
+        let path = path.replace("{did}", ANN).replace("{name}", "default");
+        path.replace("{*subject}", ANN).replace("{method}", "com.example.other")
+    };
+    api::served().into_iter().map(move |(method, path)| (method, filled(path)))
+}
+
+fn and(method: &'static str, path: &str) -> [(&'static str, String); 2] {
+    [("GET", "/nothing".to_owned()), (method, path.to_owned())]
+}
 
 async fn call(house: &House, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
@@ -37,8 +28,8 @@ async fn call(house: &House, method: &str, path: &str, headers: &[(&str, &str)])
 #[tokio::test]
 async fn with_a_password_every_route_but_health_wants_it() {
     let house = House::with(Wishes { password: Some("secret"), ..Wishes::default() });
-    for (method, path) in ROUTES.into_iter().chain([("GET", "/nothing"), ("PATCH", "/labelers")]) {
-        let without = call(&house, method, path, &[]).await;
+    for (method, path) in routes().chain(and("PATCH", "/labelers")) {
+        let without = call(&house, method, &path, &[]).await;
         if path == "/health" {
             assert_eq!(without.status, OK);
             continue;
@@ -47,7 +38,7 @@ async fn with_a_password_every_route_but_health_wants_it() {
         let wanted = without.headers["www-authenticate"].to_str().unwrap();
         assert_eq!(wanted, r#"Basic realm="admin", charset="UTF-8""#);
         let right = [("authorization", "Basic YWRtaW46c2VjcmV0")];
-        assert_ne!(call(&house, method, path, &right).await.status, 401, "{path}");
+        assert_ne!(call(&house, method, &path, &right).await.status, 401, "{path}");
     }
     assert_eq!(call(&house, "HEAD", "/health", &[]).await.status, OK);
 }
@@ -55,20 +46,19 @@ async fn with_a_password_every_route_but_health_wants_it() {
 #[tokio::test]
 async fn no_route_is_open_to_foreign_pages_or_names() {
     let house = House::plain();
-    for (method, path) in ROUTES.into_iter().chain([("GET", "/nothing"), ("OPTIONS", "/labelers")])
-    {
+    for (method, path) in routes().chain(and("OPTIONS", "/labelers")) {
         for foreign in [
             vec![("host", "127.0.0.1:2480"), ("origin", "https://evil.example")],
             vec![("host", "127.0.0.1:2480"), ("origin", "null")],
             vec![("host", "evil.example:2480")],
         ] {
-            call(&house, method, path, &foreign).await.refusal(403, "Forbidden");
+            call(&house, method, &path, &foreign).await.refusal(403, "Forbidden");
         }
         for own in [
             vec![("host", "127.0.0.1:2480"), ("origin", "http://127.0.0.1:2480")],
             vec![("host", "labels.example"), ("origin", "https://labels.example")],
         ] {
-            assert_ne!(call(&house, method, path, &own).await.status, 403, "{path}");
+            assert_ne!(call(&house, method, &path, &own).await.status, 403, "{path}");
         }
     }
 }
@@ -95,10 +85,12 @@ async fn what_axum_refuses_has_our_shape() {
 #[tokio::test]
 async fn head_works_where_get_does() {
     let house = House::with_consumers().await;
-    for (_, path) in ROUTES.iter().filter(|(method, path)| *method == "GET" && *path != "/channel")
+    let upgrades = [deliver::CHANNEL, stream::METHOD];
+    for (_, path) in
+        routes().filter(|(method, path)| *method == "GET" && !upgrades.contains(&path.as_str()))
     {
-        let get = call(&house, "GET", path, &[]).await;
-        let head = call(&house, "HEAD", path, &[]).await;
+        let get = call(&house, "GET", &path, &[]).await;
+        let head = call(&house, "HEAD", &path, &[]).await;
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.headers.get("content-type"), get.headers.get("content-type"), "{path}");
     }
