@@ -42,7 +42,11 @@ pub(crate) async fn channel(
         Ok(upgrade) => upgrade,
         Err(rejection) => {
             let reason = format!("this is a WebSocket: {}", rejection.body_text());
-            return refuse(rejection.status(), "InvalidRequest", &reason);
+            let error = match rejection.status() {
+                StatusCode::UPGRADE_REQUIRED => "UpgradeRequired",
+                _ => "InvalidRequest",
+            };
+            return refuse(rejection.status(), error, &reason);
         }
     };
     deliver.ready().await;

@@ -37,7 +37,11 @@ pub(crate) async fn subscribe(
         Ok(upgrade) => upgrade,
         Err(rejection) => {
             let reason = format!("this is a WebSocket: {}", rejection.body_text());
-            return refuse(rejection.status(), "InvalidRequest", &reason);
+            let error = match rejection.status() {
+                StatusCode::UPGRADE_REQUIRED => "UpgradeRequired",
+                _ => "InvalidRequest",
+            };
+            return refuse(rejection.status(), error, &reason);
         }
     };
     let unavailable =
