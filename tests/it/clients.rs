@@ -19,7 +19,7 @@ const PASSWORD: &str = "s3cret: with a colon";
 
 /// Whether there is something to run: with `LABELTAP_CLIENTS=1`, which `./test` sets, and
 /// always with `CI=true`.
-fn wanted() -> bool {
+pub(crate) fn wanted() -> bool {
     let is = |name, value: &str| std::env::var_os(name).is_some_and(|found| found == value);
     let wanted = is("LABELTAP_CLIENTS", "1") || is("CI", "true");
     if !wanted {
@@ -32,7 +32,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     root().join("tests/clients").join(path)
 }
 

@@ -14,6 +14,7 @@ mod check;
 mod clients;
 mod corpus;
 mod crash;
+mod described;
 mod discovery;
 mod documents;
 mod epochs;
