@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 /// broken or busy.
 const NOT_TO_BE_HAD: [u16; 3] = [408, 500, 503];
 
-/// Fields that need more than there is here: a handle is looked up on the network.
-const NOT_THERE: [&str; 2] = ["Labeler/handle", "Subject/labelers/handle"];
+/// Fields that need more than there is here: a handle is looked up on the network, and a rest
+/// is of tables with more rows than fit.
+const NOT_THERE: [&str; 3] = ["Labeler/handle", "LabelStats/rest", "Subject/labelers/handle"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_as_described() {
@@ -36,8 +37,9 @@ async fn every_answer_is_as_described() {
         [&("/metrics".to_owned(), "get".to_owned(), 404)],
         "described, never answered"
     );
-    let never = asked.never_there();
-    assert!(never.iter().eq(NOT_THERE.iter()), "described, never there: {never:?}");
+    let mut never = asked.never_there();
+    never.retain(|field| !NOT_THERE.iter().any(|known| field.starts_with(known)));
+    assert!(never.is_empty(), "described, never there: {never:?}");
 }
 
 async fn what_is_read(asked: &Asked, scene: &Scene) {
@@ -51,6 +53,10 @@ async fn what_is_read(asked: &Asked, scene: &Scene) {
         "/stats/label-count",
         "/stats/outbox-buffer",
         "/stats/cursors",
+        "/stats/labels",
+        "/stats/labels?by=value",
+        "/stats/labels?by=target",
+        "/stats/labels?by=month",
         "/consumers/default",
         "/metrics",
         "/openapi.json",
@@ -172,6 +178,7 @@ async fn mistakes(asked: &Asked, scene: &Scene) {
         (404, format!("/labelers/{nobody}/rejected")),
         (400, "/resolve/nobody".to_owned()),
         (404, format!("/resolve/{nobody}")),
+        (400, "/stats/labels?by=colour".to_owned()),
         (400, "/consumers?limit=1001".to_owned()),
         (400, "/consumers/%ff".to_owned()),
         (404, "/consumers/nobody".to_owned()),

@@ -19,7 +19,8 @@ use testkit::{
 const PASSWORD: &str = "s3cret";
 /// The same as Basic authentication has it.
 pub(super) const CREDENTIALS: &str = "YWRtaW46czNjcmV0";
-pub(super) const SUBJECT: &str = "at://did:plc:ar7c4by46qjdydhdevvrndac/app.bsky.feed.post/3k";
+pub(super) const SUBJECT: &str =
+    "at://did:plc:ar7c4by46qjdydhdevvrndac/app.bsky.feed.post/3jzfcijpj2z2a";
 
 /// Peers with something to say, and where labeltap keeps it.
 pub(super) struct Scene {
