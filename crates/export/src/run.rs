@@ -2,9 +2,9 @@
 //!
 //! A page is put down in memory while it is read, and written when the read has ended: as long
 //! as that lasts nothing may wait, least of all for somebody who reads slowly at the other end
-//! of a pipe. All of it is one thread's work: a label is made and gone again before the next,
-//! so it costs hardly anything to have room for it, while labels that another thread takes
-//! apart cost a third more than this and are not written any sooner.
+//! of a pipe. All of it is one thread's work: a label is made and gone again before the next, so
+//! having room for it costs hardly anything, while text that another thread makes of labels
+//! costs half as much again.
 
 use crate::{ExportError, Format, Wanted};
 use label::EventId;
