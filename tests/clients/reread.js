@@ -17,6 +17,7 @@ import { encode } from '@atproto/lex-cbor'
 import { Subscription } from '@atproto/xrpc-server'
 
 const SUBSCRIBE = 'com.atproto.label.subscribeLabels'
+const SILENCE_MS = 20_000
 const [mode, url, plcUrl, number, ...rest] = process.argv.slice(2)
 
 // Its own `fetch` goes to public addresses over https only.
@@ -67,13 +68,18 @@ async function stream(count, cursor) {
     },
   })
   let frames = 0
+  const silent = setTimeout(() => {
+    throw new Error(`nothing more after ${cursor}, ${frames} of ${count} frames`)
+  }, SILENCE_MS)
   for await (const { message, invalid } of subscription) {
     if (message.$type !== `${SUBSCRIBE}#labels`) throw new Error(`not labels: ${JSON.stringify(message)}`)
     if (message.seq <= cursor) throw new Error(`${message.seq} after ${cursor}`)
     cursor = message.seq
+    silent.refresh()
     for (const label of message.labels) say({ seq: cursor, ...(await check(label)), invalid })
     if (++frames === count) break
   }
+  clearTimeout(silent)
 }
 
 async function pages(limit, flags) {

@@ -34,6 +34,7 @@ mod operator;
 mod outage;
 mod raw;
 mod removal;
+mod reread;
 mod routes;
 mod slow;
 mod spoof;
