@@ -18,6 +18,9 @@ pub enum Failed {
     /// It would only garble the screen.
     #[error("--format: a terminal cannot show {0}, name a file with --output")]
     Terminal(&'static str),
+    /// It would take the place of what is read.
+    #[error("--output: {path} is a part of the database", path = .0.display())]
+    Database(PathBuf),
     /// The database cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -38,7 +41,7 @@ impl Failed {
     /// Whether the command line is to blame.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Terminal(_))
+        matches!(self, Self::Terminal(_) | Self::Database(_))
     }
 }
 
@@ -53,7 +56,8 @@ pub async fn export(settings: Export) -> Result<(), Failed> {
         return Err(Failed::Terminal(format.as_str()));
     }
     let mut archive = Archive::open(&settings.database)?;
-    let target = settings.output.map(Target::create).transpose()?;
+    let create = |output| Target::create(output, &settings.database);
+    let target = settings.output.map(create).transpose()?;
     let file = target.as_ref().map(Target::file).transpose()?;
     let (filter, history, now) = (settings.filter, settings.history, intake::wall_clock());
     let wanted = Wanted { filter, history, now };

@@ -1,12 +1,16 @@
 //! When what becomes of labels is recorded. What there is to be recorded, the store knows.
 
 use label::Millis;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Remedy, Store, StoreError, Telling};
 use tokio_util::sync::CancellationToken;
 
 /// After an error, and while the index is not whole.
 const LATER: Duration = Duration::from_secs(1);
+
+/// Who asks what applies waits for the same reads: after each look that is not the last one it
+/// rests for as long as the look took, within this.
+const REST: Duration = Duration::from_millis(100);
 
 /// Clocks are set, and machines sleep: a label's end is looked for at least so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -25,11 +29,15 @@ pub(crate) async fn keep(
 
 async fn tell_for_ever(store: Store, now: fn() -> Millis) -> Result<(), StoreError> {
     let (mut asked, mut head) = (store.tells_states(), store.head());
+    let mut is_late = false;
     // The store says elsewhere that it has ended.
     while asked.wait_for(|asked| *asked).await.is_ok() {
         head.mark_unchanged();
-        match store.tell_states(now()).await {
-            Ok(Telling { more: true, .. }) => {}
+        let begun = Instant::now();
+        let told = store.tell_states(now()).await;
+        is_late &= told.is_err();
+        match told {
+            Ok(Telling { more: true, .. }) => tokio::time::sleep(begun.elapsed().min(REST)).await,
             Ok(Telling { due, .. }) => {
                 let wait = due.map_or(LOOK_AGAIN, |due| until(due, now()));
                 tokio::select! {
@@ -40,7 +48,10 @@ async fn tell_for_ever(store: Store, now: fn() -> Millis) -> Result<(), StoreErr
             }
             Err(error) if error.remedy() == Remedy::GiveUp => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "what becomes of labels is told later");
+                // Said once, however long it lasts.
+                if !std::mem::replace(&mut is_late, true) {
+                    tracing::warn!(%error, "what becomes of labels is told later");
+                }
                 tokio::time::sleep(LATER).await;
             }
         }

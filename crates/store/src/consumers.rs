@@ -47,13 +47,13 @@ pub(crate) fn set_types(desk: &mut Desk<'_>, name: &str, types: &str) -> Result<
     states::follow(desk)
 }
 
-/// Keeps everything about one, known or not. Whoever begins `anew` has no dead letters
-/// above that: they are owed again.
+/// Keeps everything about one, known or not. Whoever begins anew, as one who asks for these
+/// `types`, has no dead letters above that: they are owed again.
 pub(crate) fn set(
     desk: &mut Desk<'_>,
     row: &ConsumerRow,
     ahead: &[u8],
-    anew: bool,
+    types: Option<&str>,
 ) -> Result<(), StoreError> {
     let mut upsert = desk.db.prepare_cached(
         "INSERT INTO consumers (name, position, ahead, filter, webhook)
@@ -62,8 +62,12 @@ pub(crate) fn set(
              filter = excluded.filter, webhook = excluded.webhook",
     )?;
     upsert.execute(params![row.name, row.position.get(), ahead, row.filter, row.webhook])?;
-    if anew {
+    if let Some(types) = types {
         dead::forget_after(desk, &row.name, row.position)?;
+        let mut update =
+            desk.db.prepare_cached("UPDATE consumers SET types = ?2 WHERE name = ?1")?;
+        update.execute([row.name.as_str(), types])?;
+        states::follow(desk)?;
     }
     Ok(())
 }

@@ -542,18 +542,18 @@ async fn a_consumer_keeps_what_it_was_told(mut shop: Shop) {
     assert_eq!((fresh.filter.clone(), fresh.webhook.clone()), (None, None));
     assert_eq!(store.find_consumer("mod".into()).await.unwrap(), Some(fresh.clone()));
     for row in [consumer("mod"), consumer("new")] {
-        store.set_consumer(row.clone(), false).await.unwrap();
+        store.set_consumer(row.clone(), None).await.unwrap();
         assert_eq!(store.consumer(row.name.clone()).await.unwrap(), row);
     }
     let store = shop.reopen();
     assert_eq!(store.consumers().await.unwrap(), [consumer("mod"), consumer("new")]);
-    store.set_consumer(fresh.clone(), false).await.unwrap();
+    store.set_consumer(fresh.clone(), None).await.unwrap();
     assert_eq!(store.consumers().await.unwrap(), [fresh, consumer("new")]);
 }
 
 async fn progress_is_kept_and_brings_nobody_back(mut shop: Shop) {
     let store = shop.store();
-    store.set_consumer(consumer("mod"), false).await.unwrap();
+    store.set_consumer(consumer("mod"), None).await.unwrap();
     store.save_progress("mod".into(), id(9), vec![11..=12]).await.unwrap();
     store.save_progress("gone".into(), id(9), vec![]).await.unwrap();
     let expected = ConsumerRow { position: id(9), ahead: vec![11..=12], ..consumer("mod") };
@@ -567,7 +567,7 @@ fn dead(number: i64, deliveries: u32, last_error: Option<&str>) -> DeadRow {
 async fn what_is_set_aside_can_be_looked_at(mut shop: Shop) {
     let store = shop.store();
     for name in ["one", "other"] {
-        store.set_consumer(consumer(name), false).await.unwrap();
+        store.set_consumer(consumer(name), None).await.unwrap();
     }
     let aside = |name: &str, rows| store.set_aside(name.into(), rows, Millis(7));
     aside("one", vec![dead(9, 3, None), dead(2, 3, Some("503"))]).await.unwrap();
@@ -594,7 +594,7 @@ async fn what_is_set_aside_can_be_looked_at(mut shop: Shop) {
 async fn what_is_set_aside_can_be_owed_again(mut shop: Shop) {
     let store = shop.store();
     for name in ["one", "other"] {
-        store.set_consumer(consumer(name), false).await.unwrap();
+        store.set_consumer(consumer(name), None).await.unwrap();
         let rows = vec![dead(2, 3, None), dead(5, 3, None), dead(9, 3, None)];
         store.set_aside(name.into(), rows, Millis(7)).await.unwrap();
     }
@@ -610,12 +610,12 @@ async fn what_is_set_aside_can_be_owed_again(mut shop: Shop) {
 async fn who_begins_elsewhere_is_owed_what_was_set_aside_from_there_on(mut shop: Shop) {
     let store = shop.store();
     for name in ["one", "other"] {
-        store.set_consumer(consumer(name), false).await.unwrap();
+        store.set_consumer(consumer(name), None).await.unwrap();
         let rows = vec![dead(2, 3, None), dead(5, 3, None), dead(9, 3, None)];
         store.set_aside(name.into(), rows, Millis(7)).await.unwrap();
     }
     let row = ConsumerRow { position: id(2), ahead: vec![], ..consumer("one") };
-    store.set_consumer(row.clone(), true).await.unwrap();
+    store.set_consumer(row.clone(), Some(String::new())).await.unwrap();
     let store = shop.reopen();
     assert_eq!(store.dead("one".into(), None, 100).await.unwrap(), [dead(2, 3, None)]);
     assert_eq!(store.dead("other".into(), None, 100).await.unwrap().len(), 3);
@@ -625,7 +625,7 @@ async fn who_begins_elsewhere_is_owed_what_was_set_aside_from_there_on(mut shop:
 async fn a_removed_consumer_leaves_nothing_behind(mut shop: Shop) {
     let store = shop.store();
     for name in ["one", "other"] {
-        store.set_consumer(consumer(name), false).await.unwrap();
+        store.set_consumer(consumer(name), None).await.unwrap();
         store.set_aside(name.into(), vec![dead(2, 3, None)], Millis(7)).await.unwrap();
     }
     assert!(store.remove_consumer("one".into()).await.unwrap());

@@ -89,9 +89,14 @@ impl Consumer {
             filter: filter.map(|filter| crate::filter::json(&filter).to_string()),
             webhook,
         };
-        let (store, starts) = (self.store.clone(), change.start.is_some());
+        if change.start.is_some() {
+            // What nobody who is here takes is not owed any more.
+            self.types = self.filters.types();
+        }
+        let types = change.start.is_some().then(|| self.types.text());
+        let store = self.store.clone();
         self.jobs.spawn(async move {
-            patiently(|| store.set_consumer(row.clone(), starts)).await?;
+            patiently(|| store.set_consumer(row.clone(), types.clone())).await?;
             Ok(Done::Changed(Box::new(change), position, answer))
         });
     }

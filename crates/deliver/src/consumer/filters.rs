@@ -1,5 +1,6 @@
 //! The filters of a consumer's connections, and the number each one has at the desk.
 
+use super::types::Types;
 use crate::desk::{Conn, MOST_FILTERS, Takers};
 use crate::taste::Taste;
 use std::collections::HashMap;
@@ -63,6 +64,12 @@ impl Filters {
     /// Those that somebody has.
     pub(super) fn present(&self) -> Arc<[(Takers, Taste)]> {
         Arc::clone(&self.present)
+    }
+
+    /// What they ask for besides labels.
+    pub(super) fn types(&self) -> Types {
+        let all = self.present.iter().map(|(_, taste)| Types::of(taste));
+        all.fold(Types::default(), Types::and)
     }
 
     fn tidy(&mut self) {

@@ -1,8 +1,8 @@
 //! How a consumer reads the log for its desk, and knows how much is left.
 
-use super::Consumer;
 use super::jobs::Done;
 use super::sieve::Sieve;
+use super::{Consumer, Types};
 use crate::desk::Wanted;
 use crate::patience::patiently;
 use crate::sheet::Sheet;
@@ -57,14 +57,16 @@ impl Consumer {
     }
 
     fn scan(&self, wanted: &Wanted) -> Scan {
+        // A webhook gets labels only, and nobody else can come: the rest is passed over.
+        let types = if self.hook.is_open() { Types::default() } else { self.types };
         Scan {
             after: id(wanted.after),
             until: id(wanted.until),
             rows: self.limits.rows,
             events: wanted.events,
             rejected: false,
-            labelers: self.types.labelers,
-            states: self.types.states,
+            labelers: types.labelers,
+            states: types.states,
         }
     }
 

@@ -101,7 +101,9 @@ impl Archive {
             let Some(labeler) = names.of(&snapshot, Interned(row.get(1)?))? else { continue };
             let glance = glance(row, read, labeler)?;
             looked += 1;
-            bytes += glance.uri.len();
+            // What labelers add to their labels is kept as it came, and may be most of it.
+            let raw = row.get_ref(13)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+            bytes += glance.uri.len() + glance.val.len() + raw.map_or(0, <[u8]>::len);
             look(&glance)?;
         }
         Ok(Page { read: Some(read), looked })

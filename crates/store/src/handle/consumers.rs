@@ -65,15 +65,19 @@ impl Store {
         self.write(1, move |desk| consumers::set_types(desk, &name, &types)).await
     }
 
-    /// Keeps everything about a consumer, known or new. When it begins `anew`, somewhere
-    /// else than where it was, its dead letters above that are forgotten: they are owed
-    /// again.
+    /// Keeps everything about a consumer, known or new. When it begins anew, somewhere else than
+    /// where it was, it asks for these `types` besides labels from then on, and its dead letters
+    /// above that are forgotten: they are owed again.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn set_consumer(&self, row: ConsumerRow, anew: bool) -> Result<(), StoreError> {
+    pub async fn set_consumer(
+        &self,
+        row: ConsumerRow,
+        types: Option<String>,
+    ) -> Result<(), StoreError> {
         let ahead = ranges::encode(row.position.get(), &row.ahead);
-        self.write(1, move |desk| consumers::set(desk, &row, &ahead, anew)).await
+        self.write(1, move |desk| consumers::set(desk, &row, &ahead, types.as_deref())).await
     }
 
     /// Forgets a consumer and what was set aside for it. False if it was not known.

@@ -25,7 +25,7 @@ impl Store {
     /// # Errors
     /// The general ones; what was taken away before stays so.
     pub async fn retire(&self, cutoff: Millis) -> Result<u64, StoreError> {
-        let floor = self.read(|db| retire::floor(db)).await?;
+        let floor = self.read(move |db| retire::floor(db, cutoff)).await?;
         if floor == EventId::START {
             return Ok(0);
         }

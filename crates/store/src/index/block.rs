@@ -68,12 +68,12 @@ pub(crate) fn unpack(block: &[u8]) -> Option<Vec<Entry>> {
     Some(entries)
 }
 
-/// Adds the entries of a block that have these subjects. Whether there are later ones in it, so
+/// Shows the entries of a block that have these subjects. Whether there are later ones in it, so
 /// that no other block has any; `None` if it is no block.
 pub(crate) fn pick(
     block: &[u8],
     subjects: &RangeInclusive<i64>,
-    found: &mut Vec<Entry>,
+    see: &mut impl FnMut(Entry),
 ) -> Option<bool> {
     let (mut rest, mut subject) = (block, 0i64);
     while !rest.is_empty() {
@@ -87,7 +87,7 @@ pub(crate) fn pick(
             rest = rest.get(10..)?;
             skip_number(&mut rest)?;
         } else {
-            found.push(entry(subject, &mut rest)?);
+            see(entry(subject, &mut rest)?);
         }
     }
     Some(false)
@@ -189,7 +189,7 @@ mod tests {
             let subject = |at: usize| packed.get(at).map_or(7, |entry| entry.subject);
             let subjects = subject(at).min(subject(at + more))..=subject(at).max(subject(at + more));
             let mut picked = Vec::new();
-            let past = pick(&block, &subjects, &mut picked).unwrap();
+            let past = pick(&block, &subjects, &mut |entry| picked.push(entry)).unwrap();
             let meant = packed.iter().filter(|entry| subjects.contains(&entry.subject));
             prop_assert_eq!(picked, meant.copied().collect::<Vec<_>>());
             prop_assert_eq!(past, packed.last().is_some_and(|last| last.subject > *subjects.end()));
@@ -201,7 +201,7 @@ mod tests {
             subject in any::<i64>(),
         ) {
             drop(unpack(&bytes));
-            let _no_block = pick(&bytes, &(subject..=i64::MAX), &mut Vec::new());
+            let _no_block = pick(&bytes, &(subject..=i64::MAX), &mut |_| ());
         }
     }
 

@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 /// Entries whose rows are looked at together.
-const TOGETHER: usize = 100_000;
+const TOGETHER: usize = 10_000;
 
 /// A label's place in the order of contract section 7, and its id.
 type Order = ((i64, i64, i64, i64), i64);

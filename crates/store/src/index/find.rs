@@ -173,9 +173,24 @@ pub(super) fn entries(
     runs: &[Run],
     subjects: &RangeInclusive<i64>,
 ) -> Result<Vec<Entry>, StoreError> {
+    entries_of(db, runs, subjects, |_| true)
+}
+
+/// Those of them that are meant: of a subject of which much is said the others are not held.
+pub(super) fn entries_of(
+    db: &Connection,
+    runs: &[Run],
+    subjects: &RangeInclusive<i64>,
+    meant: impl Fn(&Entry) -> bool,
+) -> Result<Vec<Entry>, StoreError> {
     let mut found = recent::of(db, subjects)?;
+    found.retain(&meant);
     for run in runs {
-        runs::gather(db, run.slot, subjects, &mut found)?;
+        runs::gather(db, run.slot, subjects, |entry| {
+            if meant(&entry) {
+                found.push(entry);
+            }
+        })?;
     }
     Ok(standing(found))
 }

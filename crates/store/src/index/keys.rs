@@ -1,7 +1,7 @@
 //! One key after the other, for whoever walks the log: what was found of a subject is kept for a
 //! while, since much is said of the same ones in a row.
 
-use super::find::{entries, salt};
+use super::find::{entries_of, salt};
 use super::runs::{self, Run};
 use super::{Entry, Salt};
 use crate::StoreError;
@@ -17,7 +17,7 @@ const KEPT: usize = 100_000;
 pub(crate) struct Keys {
     salt: Salt,
     runs: Vec<Run>,
-    known: HashMap<i64, Vec<Entry>>,
+    known: HashMap<(i64, i64, i64), Vec<Entry>>,
     kept: usize,
 }
 
@@ -40,13 +40,13 @@ impl Keys {
             self.known.clear();
             self.kept = 0;
         }
-        if !self.known.contains_key(&subject) {
-            let found = entries(db, &self.runs, &(subject..=subject))?;
+        let key = (subject, labeler.0, val);
+        if !self.known.contains_key(&key) {
+            let meant = |entry: &Entry| entry.labeler == labeler.0 && entry.val == val;
+            let found = entries_of(db, &self.runs, &(subject..=subject), meant)?;
             self.kept += found.len();
-            self.known.insert(subject, found);
+            self.known.insert(key, found);
         }
-        let found = self.known.get(&subject).map(Vec::as_slice).unwrap_or_default();
-        let is_meant = |entry: &&Entry| entry.labeler == labeler.0 && entry.val == val;
-        Ok(found.iter().filter(is_meant).copied().collect())
+        Ok(self.known.get(&key).cloned().unwrap_or_default())
     }
 }

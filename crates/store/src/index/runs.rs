@@ -174,15 +174,15 @@ impl Reading {
     }
 }
 
-/// Adds the entries of a run that have these subjects, in order.
+/// Shows the entries of a run that have these subjects, in order.
 pub(crate) fn gather(
     db: &Connection,
     slot: i64,
     subjects: &RangeInclusive<i64>,
-    found: &mut Vec<Entry>,
+    mut see: impl FnMut(Entry),
 ) -> rusqlite::Result<()> {
     let mut look = |row: &Row<'_>| {
-        let past = block::pick(row.get_ref(1)?.as_blob()?, subjects, found);
+        let past = block::pick(row.get_ref(1)?.as_blob()?, subjects, &mut see);
         past.ok_or_else(|| unreadable(1, "a block of the index"))
     };
     // One below: the block that begins with the same bits may not be the first with them.

@@ -6,12 +6,16 @@ use super::{Ended, is_terminal};
 use crate::convert::event_id;
 use crate::desk::Desk;
 use crate::labelers::Interned;
-use crate::{StoreError, index, made, short};
+use crate::{StoreError, index, made, short, states};
 use label::{EventId, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Every consumer has passed what is up to here; nothing, as long as there is none.
-pub(crate) fn floor(db: &Connection) -> Result<EventId, StoreError> {
+/// Every consumer has passed what is up to here; nothing, as long as there is none, or while what
+/// became of labels before `cutoff` is still to be told.
+pub(crate) fn floor(db: &Connection, cutoff: Millis) -> Result<EventId, StoreError> {
+    if states::is_behind(db, cutoff)? {
+        return Ok(EventId::START);
+    }
     let mut select = db.prepare_cached("SELECT coalesce(min(position), 0) FROM consumers")?;
     Ok(select.query_row([], |row| event_id(row, 0))?)
 }
@@ -50,7 +54,7 @@ pub(crate) fn take(
     ended: &[Ended],
 ) -> Result<u64, StoreError> {
     let db = desk.db;
-    let floor = floor(db)?;
+    let floor = floor(db, cutoff)?;
     let mut select = db.prepare_cached("SELECT epoch FROM labelers WHERE id = ?1")?;
     let epoch: Option<u32> = select.query_row([labeler], |row| row.get(0)).optional()?;
     let Some(epoch) = epoch else { return Ok(0) }; // purged meanwhile

@@ -2,8 +2,9 @@
 //!
 //! Recorded from the moment a consumer first asks for them until none does any more. Whatever is
 //! recorded is said of one label, and said once: it **applies**; or it no longer does, since a
-//! newer one of its key **negated** or **superseded** it, or since it has **expired**. Of a
-//! label that never applied, because a newer one was there first, nothing is said. Where two
+//! newer one of its key **negated** or **superseded** it, or since it has **expired** (which is
+//! all that is said of one that comes when it has run out). Of a label that never stood, because
+//! a newer one was there first, nothing is said. Where two
 //! things happen at once, what ended comes before what began; so whoever keeps a table by key
 //! does what each event says and is right.
 //!
@@ -90,6 +91,12 @@ pub(crate) fn record(
     }
     let last = desk.ledger.last;
     for news in &looked.news {
+        if let (LabelState::Expired, Some(at)) = (news.state, news.due)
+            && !await_no_end(desk.db, at, news.label)?
+        {
+            // Somebody else has told it.
+            continue;
+        }
         let id = desk.next_id()?;
         let mut insert = desk.db.prepare_cached(
             "INSERT INTO states (id, labeler, label, state, flags, at, uri, val)
@@ -108,7 +115,7 @@ pub(crate) fn record(
         ])?;
         match due {
             Some(at) if *state == LabelState::Applies => await_end(desk.db, *at, *label)?,
-            Some(at) => await_no_end(desk.db, *at, *label)?,
+            Some(at) => drop(await_no_end(desk.db, *at, *label)?),
             None => {}
         }
     }
@@ -129,10 +136,10 @@ fn await_end(db: &Connection, at: i64, label: EventId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn await_no_end(db: &Connection, at: i64, label: EventId) -> rusqlite::Result<()> {
+/// Whether its end was waited for.
+fn await_no_end(db: &Connection, at: i64, label: EventId) -> rusqlite::Result<bool> {
     let mut delete = db.prepare_cached("DELETE FROM states_due WHERE at = ?1 AND label = ?2")?;
-    delete.execute(params![at, label.get()])?;
-    Ok(())
+    Ok(delete.execute(params![at, label.get()])? > 0)
 }
 
 /// The columns [`read`] reads, of `states`.
@@ -163,6 +170,17 @@ fn read(row: &Row<'_>, labeler: Did) -> rusqlite::Result<StateEvent> {
         uri: row.get(6)?,
         val: row.get(7)?,
     })
+}
+
+/// Whether something that was so at this time is still to be told.
+pub(crate) fn is_behind(db: &Connection, time: Millis) -> Result<bool, StoreError> {
+    let Some(Progress { next, .. }) = progress(db)? else { return Ok(false) };
+    let mut select = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM states_due WHERE at <= ?1)
+             OR coalesce((SELECT received_at <= ?1 FROM labels WHERE id >= ?2 ORDER BY id LIMIT 1),
+                 0)",
+    )?;
+    Ok(select.query_row([time.0, next], |row| row.get(0))?)
 }
 
 /// When the next label runs out.
