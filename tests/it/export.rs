@@ -114,7 +114,8 @@ async fn what_is_exported_while_more_arrives_is_whole_and_signed() {
     let key = SigningKey::k256(200);
     let labeler = FakeLabeler::start(&did, key.clone(), &plc).await;
     labeler.emit_each((0..5000).map(spec));
-    let tap = Tap::start(&plc, &database, &["--labelers", &did]);
+    let tap = Tap::start(&plc, &database, &[]);
+    tap.add(&[&did]).await;
     tap.labeler_until(&did, |shown| shown["labels"].as_u64() >= Some(1000)).await;
     let busy = tokio::spawn(async move {
         let mut number = 5000;
