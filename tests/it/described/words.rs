@@ -35,6 +35,7 @@ fn every_list_of_words_is_the_codes() {
     assert_eq!(listed("RejectedVerdict"), verdicts(false).map(Verdict::as_str).collect::<Vec<_>>());
     assert_eq!(sorted(listed("LabelVerdict")), sorted(verdicts(true).map(Verdict::as_str)));
     assert_eq!(listed("LabelState"), LabelState::ALL.map(LabelState::as_str));
+    assert_eq!(listed("LabelStatsBy"), tally::By::ALL.map(tally::By::as_str));
 }
 
 /// What only the service knows: it says what it would have taken.
