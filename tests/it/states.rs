@@ -4,7 +4,7 @@ use crate::tap::{Tap, event, next, within};
 use client::Client;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use testkit::{FakeLabeler, LabelSpec, Plc, SigningKey, plc_did};
 
 const POST: &str = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.feed.post/1";
@@ -14,9 +14,8 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// So long from now, as labels have it.
 fn soon(wait: Duration) -> String {
-    let then = SystemTime::now() + wait;
-    let millis = then.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-    label::syntax::written(i64::try_from(millis).expect("a time")).expect("a time")
+    let wait = i64::try_from(wait.as_millis()).expect("a moment");
+    label::syntax::written(intake::wall_clock().0 + wait).expect("a time")
 }
 
 /// What is told next, acked: value, state, and the label's event.
