@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the clients runnable that were not written here: installs their packages from npm and PyPI. Some 15
-# seconds and 260 MB, nearly all of it Node 22, in node_modules and .venv here; does nothing where that is done
+# Makes the clients runnable that were not written here: installs their packages from npm and PyPI. Some 30
+# seconds and 370 MB, nearly all of it Node 22, in node_modules and .venv here; does nothing where that is done
 # already. Needs npm and Python 3.11 with venv. As root on Debian it installs what is missing; elsewhere it says
 # what that is.
 set -eu

@@ -41,7 +41,7 @@ impl Spoken {
             _ => spec,
         };
         frame.say(labeler, spec.clone(), &dressed(n, spec.clone()), &made, has_run_out);
-        if n % 13 == 0 {
+        if n.is_multiple_of(13) {
             // At the very same time: what comes later is newer.
             let takes_back = spec.neg != Some(true);
             let spec = spec.neg(takes_back);
