@@ -1,3 +1,10 @@
+-- Which subjects a run of the index may have something of: crates/store/src/index/filter.rs. A run
+-- from before has none, and very large ones do without.
+CREATE TABLE index_filters (
+    slot INTEGER PRIMARY KEY,      -- index_runs.slot
+    data BLOB NOT NULL
+) STRICT;
+
 -- What becomes of labels, as events of the log, for consumers that ask for them.
 
 CREATE TABLE states (

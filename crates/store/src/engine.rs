@@ -2,6 +2,7 @@
 //! and whoever holds a handle hears why they ended.
 
 use crate::desk::Job;
+use crate::index::Filters;
 use crate::open::{self, Opened};
 use crate::readers::{self, Read, ReadQueue};
 use crate::room::{self, Limits, Room};
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     head: watch::Receiver<Head>,
     roster: watch::Receiver<u64>,
     states: watch::Receiver<bool>,
+    filters: Arc<Filters>,
     accepts: watch::Receiver<bool>,
     refusal: watch::Receiver<Option<StoreError>>,
     outcome: watch::Receiver<Outcome>,
@@ -93,8 +95,8 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         .spawn(move || life.live())
         .map_err(|e| unusable(e.to_string()))?;
     let queues = Mutex::new(Some(Queues { jobs, reads, asks, studies }));
-    let writer = Some(writer);
-    Ok(Engine { queues, head, roster, states, accepts, refusal, outcome, closing, writer })
+    let (writer, filters) = (Some(writer), Arc::default());
+    Ok(Engine { queues, head, roster, states, filters, accepts, refusal, outcome, closing, writer })
 }
 
 fn describe() {
@@ -231,6 +233,10 @@ impl Engine {
 
     pub(crate) fn roster(&self) -> watch::Receiver<u64> {
         self.roster.clone()
+    }
+
+    pub(crate) fn filters(&self) -> Arc<Filters> {
+        Arc::clone(&self.filters)
     }
 
     pub(crate) fn states(&self) -> watch::Receiver<bool> {

@@ -17,7 +17,8 @@ impl Store {
         uris: Vec<String>,
         sources: Option<Vec<Did>>,
     ) -> Result<Vec<LabelEvent>, StoreError> {
-        self.ask(move |db| index::current(db, &uris, sources.as_deref())).await
+        let filters = self.engine.filters();
+        self.ask(move |db| index::current(db, &filters, &uris, sources.as_deref())).await
     }
 
     /// Everything that was said about this URI and is still held, above `after`, oldest first, at
@@ -32,7 +33,8 @@ impl Store {
         after: EventId,
         limit: usize,
     ) -> Result<Found, StoreError> {
-        self.ask(move |db| index::history(db, &uri, after, limit)).await
+        let filters = self.engine.filters();
+        self.ask(move |db| index::history(db, &filters, &uri, after, limit)).await
     }
 
     /// Current labels by what they are about, in the order of the log, above `after`, at most so
@@ -47,7 +49,8 @@ impl Store {
         after: EventId,
         limit: usize,
     ) -> Result<Found, StoreError> {
-        self.ask(move |db| index::query(db, &query, after, limit)).await
+        let filters = self.engine.filters();
+        self.ask(move |db| index::query(db, &filters, &query, after, limit)).await
     }
 
     /// Which labels above `after` are current, in the order of the log, of at most so many. One

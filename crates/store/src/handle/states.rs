@@ -19,9 +19,10 @@ impl Store {
     /// # Errors
     /// The general ones; [`StoreError::Indexing`] while the index is not whole.
     pub async fn tell_states(&self, now: Millis) -> Result<Telling, StoreError> {
+        let filters = self.engine.filters();
         let (looked, due) = self
             .ask(move |db| {
-                let looked = states::look(db, now)?;
+                let looked = states::look(db, &filters, now)?;
                 Ok((looked, states::next_due(db)?))
             })
             .await?;

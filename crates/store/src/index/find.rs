@@ -1,7 +1,7 @@
 //! Looks things up: from a URI to what is said about it.
 
 use super::runs::{self, Run};
-use super::{Entry, Found, Salt, recent};
+use super::{Entry, Filters, Found, Salt, recent};
 use crate::labelers::{self, Interned};
 use crate::log::LARGE;
 use crate::rows::{self, Names};
@@ -21,6 +21,7 @@ const KEYS: usize = 200;
 /// order, as far as one of `sources` has said it, or anybody; whether it applies is another question.
 pub(crate) fn current(
     db: &mut Connection,
+    filters: &Filters,
     uris: &[String],
     sources: Option<&[Did]>,
 ) -> Result<Vec<LabelEvent>, StoreError> {
@@ -29,7 +30,7 @@ pub(crate) fn current(
     let sources = sources.map(|dids| labelers::numbers(&snapshot, dids)).transpose()?;
     let wanted = |labeler| sources.as_ref().is_none_or(|all| all.contains(&Interned(labeler)));
     let salt = salt(&snapshot)?;
-    let runs = runs::in_use(&snapshot)?;
+    let runs = filters.runs(&snapshot)?;
     let mut names = Names::default();
     let mut found = Vec::new();
     for uri in uris {
@@ -69,6 +70,7 @@ fn labeler_of(key: &[Entry]) -> Interned {
 /// at most so many, and until it is [`LARGE`].
 pub(crate) fn history(
     db: &mut Connection,
+    filters: &Filters,
     uri: &str,
     after: EventId,
     limit: usize,
@@ -76,7 +78,7 @@ pub(crate) fn history(
     let snapshot = db.transaction()?;
     ready(&snapshot)?;
     let subject = salt(&snapshot)?.subject(uri);
-    let runs = runs::in_use(&snapshot)?;
+    let runs = filters.runs(&snapshot)?;
     let mut entries = entries(&snapshot, &runs, &(subject..=subject))?;
     entries.retain(|entry| entry.id > after.get());
     entries.sort_unstable_by_key(|entry| entry.id);
@@ -186,7 +188,7 @@ pub(super) fn entries_of(
     let mut found = recent::of(db, subjects)?;
     found.retain(&meant);
     for run in runs {
-        runs::gather(db, run.slot, subjects, |entry| {
+        runs::gather(db, run, subjects, |entry| {
             if meant(&entry) {
                 found.push(entry);
             }

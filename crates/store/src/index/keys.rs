@@ -2,8 +2,8 @@
 //! while, since much is said of the same ones in a row.
 
 use super::find::{entries_of, salt};
-use super::runs::{self, Run};
-use super::{Entry, Salt};
+use super::runs::Run;
+use super::{Entry, Filters, Salt};
 use crate::StoreError;
 use crate::labelers::Interned;
 use rusqlite::Connection;
@@ -23,8 +23,8 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Of the index as this transaction sees it.
-    pub(crate) fn of(db: &Connection) -> Result<Self, StoreError> {
-        let (salt, runs) = (salt(db)?, runs::in_use(db)?);
+    pub(crate) fn of(db: &Connection, filters: &Filters) -> Result<Self, StoreError> {
+        let (salt, runs) = (salt(db)?, filters.runs(db)?);
         Ok(Self { salt, runs, known: HashMap::new(), kept: 0 })
     }
 

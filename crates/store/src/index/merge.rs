@@ -41,7 +41,8 @@ pub(crate) struct Merge {
 impl Merge {
     /// Begins to merge these; `None` if no slot is free.
     pub(crate) fn begin(db: &Connection, runs: &[Run]) -> rusqlite::Result<Option<Self>> {
-        let Some(output) = Writing::begin(db)? else { return Ok(None) };
+        let entries = runs.iter().map(|run| run.entries).sum();
+        let Some(output) = Writing::begin(db, entries)? else { return Ok(None) };
         let mut select = db.prepare_cached("SELECT id FROM labelers")?;
         let labelers = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let input = |run: &Run| Input {

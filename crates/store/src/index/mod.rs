@@ -9,6 +9,8 @@
 //! ten times until there are a hundred million, but each time in order and beside two hundred
 //! others. The idea is that of the log-structured merge tree (O'Neil and others, 1996).
 //!
+//! Each run but the largest has a `filter` that says of most subjects that it has nothing of them.
+//!
 //! An entry says where to look: hashes of subject and value, labeler, second of making, event
 //! id. It decides nothing: whoever looks reads the rows of the log (`find`), which say whether
 //! the hash has misled, and which of two labels made in the same second is the newer one. An
@@ -21,6 +23,7 @@
 mod block;
 mod current;
 mod entry;
+mod filter;
 mod find;
 mod keeper;
 mod keys;
@@ -35,6 +38,7 @@ mod walk;
 
 pub(crate) use current::Current;
 pub(crate) use entry::{Entry, Salt};
+pub(crate) use filter::Filters;
 pub(crate) use find::{current, history, newest, ready, salt};
 pub(crate) use keeper::{Keeper, has_work};
 pub(crate) use keys::Keys;

@@ -4,9 +4,9 @@
 //! they do not, as with `*`, the log itself is walked, a stretch at a time.
 
 use super::find::{entries, event, keys, newest, ready, salt};
-use super::runs::{self, Run};
+use super::runs::Run;
 use super::stretch::{self, Standing};
-use super::{Entry, Salt, entry};
+use super::{Entry, Filters, Salt, entry};
 use crate::StoreError;
 use crate::convert::event_id;
 use crate::labelers::Interned;
@@ -100,6 +100,7 @@ pub struct Found {
 /// Looks for labels above `after`, at most so many.
 pub(crate) fn query(
     db: &mut Connection,
+    filters: &Filters,
     query: &Query,
     after: EventId,
     limit: usize,
@@ -110,7 +111,7 @@ pub(crate) fn query(
     let salt = salt(&snapshot)?;
     let subjects = query.patterns.iter().map(|pattern| pattern.subjects(salt));
     if let Some(subjects) = subjects.collect::<Option<Vec<_>>>()
-        && let Some(found) = gathered(&snapshot, &runs::in_use(&snapshot)?, &subjects)?
+        && let Some(found) = gathered(&snapshot, &filters.runs(&snapshot)?, &subjects)?
     {
         return looking.in_the_index(&snapshot, &found);
     }

@@ -98,7 +98,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
 /// Writes them down as a run, if there is a slot for it: all of them, or when there was none for a
 /// long time the first ones.
 pub(super) fn settle(desk: &mut Desk<'_>) -> Result<bool, StoreError> {
-    let Some(mut run) = runs::Writing::begin(desk.db)? else { return Ok(false) };
+    let Some(mut run) = runs::Writing::begin(desk.db, desk.ledger.recent.min(4 * FULL))? else {
+        return Ok(false);
+    };
     let mut select = desk.db.prepare_cached(
         "SELECT subject, labeler, val, made, id, gone FROM index_recent
          ORDER BY subject, labeler, val, made, id, gone LIMIT ?1",

@@ -7,9 +7,11 @@
 
 use super::Entry;
 use super::block::{self, Packer};
+use super::filter::{self, Filter};
 use crate::convert::{count, signed, unreadable};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// Slots that there are.
 pub(crate) const SLOTS: i64 = 127;
@@ -22,10 +24,22 @@ const BITS: u32 = 56;
 const LEFT_OUT: u32 = 63 - (BITS - 1);
 
 /// A run in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub(crate) slot: i64,
+    /// No two runs ever have the same.
+    pub(crate) born: i64,
     pub(crate) entries: u64,
+    /// What it has nothing of, where that is at hand.
+    pub(crate) filter: Option<Arc<Filter>>,
+}
+
+impl Run {
+    /// False where it has nothing of these.
+    fn may_have(&self, subjects: &RangeInclusive<i64>) -> bool {
+        let filter = self.filter.as_ref().filter(|_| subjects.start() == subjects.end());
+        filter.is_none_or(|filter| filter.may_have(*subjects.start()))
+    }
 }
 
 /// What a run is.
@@ -38,10 +52,11 @@ pub(crate) enum State {
 
 /// Those in use, the oldest first.
 pub(crate) fn in_use(db: &Connection) -> rusqlite::Result<Vec<Run>> {
-    let mut select =
-        db.prepare_cached("SELECT slot, entries FROM index_runs WHERE state = ?1 ORDER BY born")?;
+    let mut select = db.prepare_cached(
+        "SELECT slot, entries, born FROM index_runs WHERE state = ?1 ORDER BY born",
+    )?;
     let rows = select.query_map([State::InUse as i64], |row| {
-        Ok(Run { slot: row.get(0)?, entries: count(row, 1)? })
+        Ok(Run { slot: row.get(0)?, entries: count(row, 1)?, born: row.get(2)?, filter: None })
     })?;
     rows.collect()
 }
@@ -70,6 +85,7 @@ pub(crate) fn clear(db: &Connection, slot: i64, blocks: usize) -> rusqlite::Resu
         return Ok(false);
     }
     db.prepare_cached("DELETE FROM index_runs WHERE slot = ?1")?.execute([slot])?;
+    filter::forget(db, slot)?;
     Ok(true)
 }
 
@@ -89,11 +105,12 @@ pub(crate) struct Writing {
     /// The number of the block before.
     before: i64,
     entries: u64,
+    filter: Option<Filter>,
 }
 
 impl Writing {
-    /// Begins one; `None` if no slot is free.
-    pub(crate) fn begin(db: &Connection) -> rusqlite::Result<Option<Self>> {
+    /// Begins one, of about so many entries; `None` if no slot is free.
+    pub(crate) fn begin(db: &Connection, entries: u64) -> rusqlite::Result<Option<Self>> {
         let mut taken = db.prepare_cached("SELECT slot FROM index_runs")?;
         let taken: Vec<i64> = taken.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let Some(slot) = (0..SLOTS).find(|slot| !taken.contains(slot)) else { return Ok(None) };
@@ -103,7 +120,8 @@ impl Writing {
         )?;
         insert.execute([slot, State::Writing as i64])?;
         let before = place(slot, 0) - 1;
-        Ok(Some(Self { slot, packer: Packer::default(), before, entries: 0 }))
+        let filter = Filter::of(entries);
+        Ok(Some(Self { slot, packer: Packer::default(), before, entries: 0, filter }))
     }
 
     /// Adds an entry, after all those before.
@@ -113,6 +131,9 @@ impl Writing {
         }
         self.packer.push(entry);
         self.entries += 1;
+        if let Some(filter) = &mut self.filter {
+            filter.add(entry.subject);
+        }
         Ok(())
     }
 
@@ -127,6 +148,9 @@ impl Writing {
     /// From here on it is in use.
     pub(crate) fn finish(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.put_down(db)?;
+        if let Some(filter) = &self.filter {
+            filter.keep(db, self.slot)?;
+        }
         let mut update = db.prepare_cached("UPDATE index_runs SET entries = ?2 WHERE slot = ?1")?;
         update.execute([self.slot, signed(self.entries)])?;
         turn(db, self.slot, State::InUse)
@@ -177,10 +201,14 @@ impl Reading {
 /// Shows the entries of a run that have these subjects, in order.
 pub(crate) fn gather(
     db: &Connection,
-    slot: i64,
+    run: &Run,
     subjects: &RangeInclusive<i64>,
     mut see: impl FnMut(Entry),
 ) -> rusqlite::Result<()> {
+    if !run.may_have(subjects) {
+        return Ok(());
+    }
+    let slot = run.slot;
     let mut look = |row: &Row<'_>| {
         let past = block::pick(row.get_ref(1)?.as_blob()?, subjects, &mut see);
         past.ok_or_else(|| unreadable(1, "a block of the index"))

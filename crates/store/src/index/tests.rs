@@ -2,7 +2,7 @@
 
 use super::merge::Merge;
 use super::runs::{self, State};
-use super::{Entry, Keeper, Salt, Walk, recent, salt, stretch};
+use super::{Entry, Filters, Keeper, Salt, Walk, recent, salt, stretch};
 use crate::desk::{Desk, Ledger};
 use crate::labelers::Interned;
 use crate::schema;
@@ -117,7 +117,8 @@ fn play(steps: &[Step]) {
 }
 
 fn entries(db: &Connection, subjects: &RangeInclusive<i64>) -> Vec<Entry> {
-    super::find::entries(db, &runs::in_use(db).unwrap(), subjects).unwrap()
+    let with = Filters::default().runs(db).unwrap();
+    super::find::entries(db, &with, subjects).unwrap()
 }
 
 fn compare(db: &Connection, model: &BTreeSet<Entry>, purged: &BTreeSet<i64>) {

@@ -3,7 +3,7 @@
 use super::row::{self, LabelRow};
 use super::{News, Progress, progress};
 use crate::convert::event_id;
-use crate::index::{self, Entry, Keys};
+use crate::index::{self, Entry, Filters, Keys};
 use crate::rows::Names;
 use crate::{StoreError, log};
 use label::{EventId, LabelState, Millis};
@@ -51,7 +51,11 @@ impl Looked {
 
 /// Looks on from where recording has come; `None`: nobody asks for it. What has run out goes
 /// first, so that time passes for a label before what is said after its end.
-pub(crate) fn look(db: &mut Connection, now: Millis) -> Result<Option<Looked>, StoreError> {
+pub(crate) fn look(
+    db: &mut Connection,
+    filters: &Filters,
+    now: Millis,
+) -> Result<Option<Looked>, StoreError> {
     let snapshot = db.transaction()?;
     let Some(progress) = progress(&snapshot)? else { return Ok(None) };
     index::ready(&snapshot)?;
@@ -59,7 +63,7 @@ pub(crate) fn look(db: &mut Connection, now: Millis) -> Result<Option<Looked>, S
     let looked = Looked::nothing(progress, read);
     match run_out(&snapshot, looked, now)? {
         Found::Some(run_out) => Ok(Some(run_out)),
-        Found::Nothing(looked) => Walk::begin(&snapshot, looked, now)?.go().map(Some),
+        Found::Nothing(looked) => Walk::begin(&snapshot, filters, looked, now)?.go().map(Some),
     }
 }
 
@@ -97,11 +101,16 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn begin(db: &'a Connection, looked: Looked, now: Millis) -> Result<Self, StoreError> {
+    fn begin(
+        db: &'a Connection,
+        filters: &Filters,
+        looked: Looked,
+        now: Millis,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             db,
             now,
-            keys: Keys::of(db)?,
+            keys: Keys::of(db, filters)?,
             names: Names::default(),
             lasting: HashSet::new(),
             looked,
