@@ -1,6 +1,6 @@
 //! What has been said, counted: by whom, which value, about what, when, and how soon.
 //!
-//! [`count`] looks once at the index of an archive and once at its log, and answers a
+//! [`count()`] looks once at the index of an archive and once at its log, and answers a
 //! [`Tally`]: every table at once, since the look is what costs. It holds some bits for each
 //! label and a row for each heading, of which labelers cannot invent more than a bound.
 //!
