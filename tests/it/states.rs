@@ -130,3 +130,53 @@ async fn what_becomes_of_labels_is_told_to_those_who_ask() {
     let more: Value = within(next(&mut labels)).await;
     assert_eq!(more["id"].as_i64(), Some(id + 1), "nothing lies between");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_begins_anew_is_owed_what_somebody_asks_for_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let plc = Plc::start().await;
+    let did = plc_did("anew");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(44), &plc).await;
+    labeler.preload(2);
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    tap.add(&[&did]).await;
+    let mut both = tap.client(&[("consumer", "both"), ("types", "label,label-state")]);
+    let mut types = Vec::new();
+    for _ in 0..4 {
+        let event = next(&mut both).await;
+        both.ack(&[event["id"].as_i64().expect("an id")]).await;
+        types.push(event["type"].as_str().expect("a type").to_owned());
+    }
+    types.sort_unstable();
+    assert_eq!(types, ["label", "label", "label-state", "label-state"]);
+    drop(both);
+    within(async {
+        while tap.get("/consumers").await["consumers"]
+            .as_array()
+            .is_none_or(|all| all.iter().any(|one| one["connections"] != 0))
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+
+    let now = serde_json::json!({ "start": "now" });
+    let (status, _) = tap.ask(Method::PUT, "/consumers/both", Some(now)).await;
+    assert_eq!(status, StatusCode::OK);
+    let mut labels = tap.client(&[("consumer", "both")]);
+    let mut last = 0;
+    for number in 3..6 {
+        labeler.emit_each([LabelSpec::numbered(number)]);
+        let event = next(&mut labels).await;
+        let id = event["id"].as_i64().expect("an id");
+        labels.ack(&[id]).await;
+        assert!(last == 0 || id == last + 1, "nothing lies between: {event}");
+        last = id;
+    }
+    within(async {
+        while tap.get("/consumers/both").await["position"].as_i64() != Some(last) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
