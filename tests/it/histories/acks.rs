@@ -56,6 +56,13 @@ impl Play<'_> {
         self.ack(at, &places).await
     }
 
+    /// Acks all that a connection was ever sent, whoever has it now.
+    pub(super) async fn ack_received(&mut self, at: usize) -> Result<(), String> {
+        let (consumer, conn) = (self.conns[at].consumer, self.conns[at].reader.number);
+        let places = self.ledgers[consumer].received_on(conn);
+        self.ack(at, &places).await
+    }
+
     /// Some of it.
     pub(super) async fn ack_some(&mut self, at: usize) -> Result<(), String> {
         let (consumer, conn) = (self.conns[at].consumer, self.conns[at].reader.number);

@@ -22,7 +22,7 @@ impl Play<'_> {
             self.know_all().await?;
             for at in 0..self.conns.len() {
                 self.read(at).await?;
-                self.ack_all(at).await?;
+                self.ack_received(at).await?;
             }
             let consumers = self.tap().get("/consumers").await;
             let rows = consumers["consumers"].as_array().cloned().unwrap_or_default();

@@ -372,6 +372,13 @@ impl Ledger {
         self.which(|fate| fate.on.last() == Some(&conn) && !matches!(fate.ack, Ack::Yes { .. }))
     }
 
+    /// What this connection was ever sent and that is not acked for certain. What was read last is
+    /// not always what was sent last: of a copy from before the consumer began anew, which lay in
+    /// another socket, nobody can tell.
+    pub(super) fn received_on(&self, conn: u64) -> Vec<usize> {
+        self.which(|fate| fate.on.contains(&conn) && !matches!(fate.ack, Ack::Yes { .. }))
+    }
+
     /// What was sent to one and then to another, and whose ack does not count yet.
     pub(super) fn fenced(&self) -> Vec<(usize, u64)> {
         let fenced = |fate: &Fate| {
