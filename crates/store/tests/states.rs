@@ -352,3 +352,27 @@ fn the_clock_of_these_tests_is_right() {
     assert_eq!(at(7200) - at(0), 7200 * 1_000_000);
     assert_eq!(id(7), EventId::new(7).unwrap());
 }
+
+#[tokio::test]
+async fn what_is_still_to_be_told_is_not_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("labeltap.db")).await;
+    store.consumer(consumer(0)).await.unwrap();
+    store.set_consumer_types(consumer(0), "label-state".into()).await.unwrap();
+    let said = |neg: bool, second: i64| {
+        let mut parts = parts("ann", "spam");
+        (parts.cts, parts.neg) = (time(BEGUN, second, ""), neg.then_some(true));
+        Label::vouched(parts)
+    };
+    say(&store, "ann", BEGUN, vec![said(false, -20)]).await;
+    tell(&store, BEGUN).await;
+    say(&store, "ann", BEGUN, vec![said(true, -10)]).await;
+    let head = store.head().borrow().last;
+    store.save_progress(consumer(0), head, vec![]).await.unwrap();
+    let later = Millis(BEGUN + 3_600_000);
+    assert_eq!(store.retire(later).await.unwrap(), 0, "nobody was told that it was taken back");
+    tell(&store, later.0).await;
+    let told: Vec<LabelState> = read(&store).await.into_iter().map(|(state, _)| state).collect();
+    assert_eq!(told, [LabelState::Applies, LabelState::Negated]);
+    assert!(store.retire(later).await.unwrap() > 0);
+}
