@@ -5,7 +5,7 @@ use client::Client;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
-use testkit::{FakeLabeler, LabelSpec, Plc, SigningKey, plc_did};
+use testkit::{FakeLabeler, LabelSpec, Plc, Receiver, SigningKey, plc_did};
 
 const POST: &str = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.feed.post/1";
 const AUTHOR: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -175,6 +175,47 @@ async fn whoever_begins_anew_is_owed_what_somebody_asks_for_then() {
     }
     within(async {
         while tap.get("/consumers/both").await["position"].as_i64() != Some(last) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_with_a_webhook_is_owed_labels_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plc, receiver) = (Plc::start().await, Receiver::start().await);
+    let did = plc_did("posted");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(45), &plc).await;
+    labeler.preload(1);
+    let tap = Tap::start(&plc, &dir.path().join("tap.db"), &[]);
+    tap.add(&[&did]).await;
+    let mut both = tap.client(&[("consumer", "both"), ("types", "label,label-state")]);
+    for _ in 0..2 {
+        let event = next(&mut both).await;
+        both.ack(&[event["id"].as_i64().expect("an id")]).await;
+    }
+    drop(both);
+    let webhook = serde_json::json!({ "webhook": receiver.url() });
+    within(async {
+        loop {
+            let put = tap.ask(Method::PUT, "/consumers/both", Some(webhook.clone())).await;
+            if put.0 == StatusCode::OK {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    labeler.emit_each([LabelSpec::numbered(2)]);
+    receiver.wait_until("the label", |posts| !posts.is_empty()).await;
+    let posts = receiver.posts();
+    let label: Value = serde_json::from_slice(&posts[0].body).expect("an event");
+    assert_eq!(label["type"], "label", "{label}");
+    let id = label["id"].as_i64().expect("an id");
+    within(async {
+        // What became of the label lies behind it, and nobody can take it.
+        while tap.get("/consumers/both").await["position"].as_i64() <= Some(id) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
