@@ -54,6 +54,10 @@ pub struct Told {
     pub in_flight: usize,
     /// Sockets.
     pub connections: usize,
+    /// Events written since the start, repeats included.
+    pub delivered: u64,
+    /// When the oldest event that it has not acked was received, if there is one and it is known.
+    pub oldest: Option<Millis>,
     /// Its filter.
     pub filter: Option<Filter>,
     /// Where its events are posted, without user and password.
@@ -71,6 +75,8 @@ impl Told {
             lag: standing.lag(),
             in_flight: standing.in_flight(),
             connections: standing.connections(),
+            delivered: standing.delivered(),
+            oldest: standing.oldest(),
             filter: shown.filter,
             webhook: shown.webhook,
             last_error: shown.last_error,
@@ -265,6 +271,10 @@ impl Deliver {
             let lag = metrics::gauge!("labeltap_consumer_lag_events", "consumer" => told.name);
             lag.set(told.lag as f64);
         }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
     }
 
     /// Which hosts a did:web in a filter may name.

@@ -34,6 +34,7 @@ mod sheet;
 mod shelf;
 mod socket;
 mod standing;
+mod tail;
 mod taste;
 
 pub use channel::CHANNEL;
@@ -41,3 +42,4 @@ pub use consumer::{AskError, Change, Start};
 pub use handle::{Deliver, Told};
 pub use reserved::{Elsewhere, Reserved};
 pub use settings::{DeliverError, Limits, Settings};
+pub use tail::{Tail, TailError, TailWish};

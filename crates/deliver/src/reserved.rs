@@ -40,6 +40,8 @@ impl Reserved {
             lag,
             in_flight: 0,
             connections: 0,
+            delivered: 0,
+            oldest: None,
             filter: None,
             webhook: None,
             last_error: trouble,

@@ -19,6 +19,8 @@ pub(crate) struct Standing {
     anchor: AtomicU64,
     in_flight: AtomicUsize,
     connections: AtomicUsize,
+    /// Events written since the start, repeats included.
+    delivered: AtomicU64,
     /// When the oldest owed event was received, in milliseconds; -1: not known.
     oldest: AtomicI64,
     /// How often it has begun anew.
@@ -59,6 +61,7 @@ impl Standing {
             anchor: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            delivered: AtomicU64::new(0),
             oldest: AtomicI64::new(-1),
             life: AtomicU64::new(0),
             settings: Mutex::default(),
@@ -95,6 +98,16 @@ impl Standing {
     /// How often it has begun anew: what was sent before is not to be written any more.
     pub(crate) fn life(&self) -> u64 {
         self.life.load(Ordering::Relaxed)
+    }
+
+    /// So many events more were written.
+    pub(crate) fn wrote(&self, events: u64) {
+        self.delivered.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events written since the start, repeats included.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// When the oldest owed event was received.

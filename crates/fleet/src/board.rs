@@ -1,8 +1,9 @@
-//! What each labeler is doing, for people who ask. Written by `intake`, read by the API.
+//! What each labeler and the firehose are doing, for people who ask. Written by `intake`, read by
+//! the API.
 
-use label::{Did, Millis};
+use label::{Did, Millis, Seq};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The states of contract section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,29 +89,120 @@ pub struct Status {
     pub retry_after: Option<Millis>,
 }
 
+/// How the firehose is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Firehose {
+    /// Whether its stream is open.
+    pub connected: bool,
+    /// Why it last was lost, until it is open again.
+    pub error: Option<String>,
+    /// How old the last event was when it came, in milliseconds, by the relay's clock and ours.
+    pub lag: Option<i64>,
+    /// When the last event came.
+    pub event_at: Option<Millis>,
+    /// Events that came since the start.
+    pub events: u64,
+    /// The last event that was taken in.
+    pub cursor: Option<Seq>,
+}
+
 /// Everybody's status. Cloning it is cheap; all clones show the same.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<HashMap<Did, Status>>>);
+pub struct Board {
+    labelers: Arc<Mutex<HashMap<Did, Shown>>>,
+    /// `None` while nobody reads it.
+    firehose: Arc<Mutex<Option<Firehose>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    status: Status,
+    /// Where its stream ends, as a second connection has seen it, until it is caught up with.
+    head: Option<Seq>,
+}
 
 impl Board {
     /// What this labeler is doing; [`State::Pending`] when nobody has said.
     #[must_use]
     pub fn get(&self, did: &Did) -> Status {
-        self.lock().get(did).cloned().unwrap_or_default()
+        lock(&self.labelers).get(did).map(|shown| shown.status.clone()).unwrap_or_default()
     }
 
     /// Says what a labeler is doing.
     pub fn set(&self, did: Did, status: Status) {
-        self.lock().insert(did, status);
+        let mut labelers = lock(&self.labelers);
+        let shown = labelers.entry(did).or_default();
+        if status.state == State::Live {
+            shown.head = None;
+        }
+        shown.status = status;
     }
 
     /// Forgets a labeler that is no longer tracked.
     pub fn remove(&self, did: &Did) {
-        self.lock().remove(did);
+        lock(&self.labelers).remove(did);
     }
 
-    /// A panic while holding the lock cannot leave a status half written.
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Did, Status>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A sequence number that the labeler has reached already, seen ahead of what was read. It
+    /// is kept until the labeler is live.
+    pub fn reaches(&self, did: &Did, head: Seq) {
+        let mut labelers = lock(&self.labelers);
+        if let Some(shown) = labelers.get_mut(did).filter(|shown| shown.status.state != State::Live)
+        {
+            shown.head = shown.head.max(Some(head));
+        }
+    }
+
+    /// Where the labeler's stream ends at least, if that is known while it is being read.
+    #[must_use]
+    pub fn head(&self, did: &Did) -> Option<Seq> {
+        lock(&self.labelers).get(did).and_then(|shown| shown.head)
+    }
+
+    /// How the firehose is read; `None`: it is not.
+    #[must_use]
+    pub fn firehose(&self) -> Option<Firehose> {
+        lock(&self.firehose).clone()
+    }
+
+    /// Changes what is shown of the firehose.
+    pub fn hears(&self, change: impl FnOnce(&mut Firehose)) {
+        change(lock(&self.firehose).get_or_insert_default());
+    }
+}
+
+/// A panic while holding the lock cannot leave a status half written.
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_stream_is_shown_until_the_labeler_is_live() {
+        let board = Board::default();
+        let did = Did::parse("did:plc:ar7c4by46qjdydhdevvrndac").unwrap();
+        let seq = |number| Seq::cursor(number).unwrap();
+        let in_state = |state| Status { state, ..Status::default() };
+        board.reaches(&did, seq(5));
+        assert_eq!(board.head(&did), None, "nobody follows it");
+        board.set(did.clone(), in_state(State::Backfilling));
+        board.reaches(&did, seq(900));
+        board.reaches(&did, seq(700));
+        board.set(did.clone(), in_state(State::Waiting));
+        assert_eq!(board.head(&did), Some(seq(900)));
+        board.set(did.clone(), in_state(State::Live));
+        board.reaches(&did, seq(901));
+        assert_eq!(board.head(&did), None);
+    }
+
+    #[test]
+    fn nothing_is_shown_of_a_firehose_that_nobody_reads() {
+        let board = Board::default();
+        assert_eq!(board.firehose(), None);
+        board.hears(|firehose| firehose.events += 1);
+        assert_eq!(board.firehose().map(|firehose| firehose.events), Some(1));
     }
 }

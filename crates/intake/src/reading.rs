@@ -243,6 +243,9 @@ impl Reading {
             frame = self.socket.next(), if reads => self.take(frame),
             first = probed(&mut self.probe) => {
                 self.probe = None;
+                if let Some(head) = first {
+                    self.shared.board.reaches(&self.labeler, head);
+                }
                 if let Some(seam) = &mut self.seam {
                     seam.probed(self.shared.clock.now(), first);
                 }

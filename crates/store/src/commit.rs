@@ -5,9 +5,10 @@ use crate::convert::{epoch, seq, signed};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::{self, Arrival};
-use crate::{Batch, Committed, Entry, StoreError, contents, frames, rejected};
-use label::{Did, Epoch, Seq};
+use crate::{Batch, Committed, Entry, StoreError, contents, frames, rejected, verdicts};
+use label::{Did, Epoch, Seq, Verdict};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 
 /// What of a labeler's row decides about a batch.
 struct Place {
@@ -75,7 +76,21 @@ pub(crate) fn commit(desk: &mut Desk<'_>, batch: &Batch) -> Result<Committed, St
     if kept > 0 {
         rejected::prune(desk, labeler)?;
     }
+    for (verdict, labels) in refused(batch) {
+        verdicts::add(desk.db, labeler, verdict, labels)?;
+    }
     Ok(Committed { labels, rejected, head: desk.ledger.last })
+}
+
+/// How many of the batch were rejected, by verdict.
+fn refused(batch: &Batch) -> BTreeMap<Verdict, u64> {
+    let mut refused = BTreeMap::new();
+    for entry in &batch.entries {
+        if let Entry::Rejected(one) = entry {
+            *refused.entry(one.verdict).or_default() += 1;
+        }
+    }
+    refused
 }
 
 fn place(db: &Connection, did: &Did) -> rusqlite::Result<Option<Place>> {

@@ -5,12 +5,12 @@ use crate::desk::Job;
 use crate::index::Filters;
 use crate::open::{self, Opened};
 use crate::readers::{self, Read, ReadQueue};
-use crate::room::{self, Limits, Room};
+use crate::room::{self, Disk, Limits, Room, Seen};
 use crate::writer::{Signs, Writer};
 use crate::{Archive, Head, OpenError, StoreError};
 use rusqlite::Connection;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -51,6 +51,9 @@ pub(crate) struct Engine {
     /// Tells a study that it is to end.
     closing: Arc<AtomicBool>,
     writer: Option<JoinHandle<()>>,
+    path: PathBuf,
+    min_free: u64,
+    free: Seen,
 }
 
 /// Opens the database and starts its threads.
@@ -73,7 +76,8 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         refusal: refusal_told,
     };
     let path = std::path::absolute(path).map_err(|e| unusable(e.to_string()))?;
-    let room = Room::new(limits, room::of_file(path));
+    let room = Room::new(limits, room::of_file(path.clone()));
+    let (min_free, free) = (limits.min_free, room.seen());
     let writer =
         Writer::prepare(db, keep_rejected, signs, room).map_err(|e| unusable(e.to_string()))?;
     let (jobs, inbox) = mpsc::channel(JOBS);
@@ -96,7 +100,21 @@ pub(crate) fn start(path: &Path, keep_rejected: u64, limits: Limits) -> Result<E
         .map_err(|e| unusable(e.to_string()))?;
     let queues = Mutex::new(Some(Queues { jobs, reads, asks, studies }));
     let (writer, filters) = (Some(writer), Arc::default());
-    Ok(Engine { queues, head, roster, states, filters, accepts, refusal, outcome, closing, writer })
+    Ok(Engine {
+        queues,
+        head,
+        roster,
+        states,
+        filters,
+        accepts,
+        refusal,
+        outcome,
+        closing,
+        writer,
+        path,
+        min_free,
+        free,
+    })
 }
 
 fn describe() {
@@ -225,6 +243,10 @@ impl Engine {
 
     pub(crate) fn refusal(&self) -> Option<StoreError> {
         self.queues().err().or_else(|| self.refusal.borrow().clone())
+    }
+
+    pub(crate) fn disk(&self) -> Disk {
+        Disk { file: room::size(&self.path), free: self.free.get(), min_free: self.min_free }
     }
 
     pub(crate) fn head(&self) -> watch::Receiver<Head> {

@@ -77,6 +77,23 @@ pub(crate) fn announce(desk: &mut Desk<'_>, now: Millis) -> Result<(), StoreErro
     Ok(())
 }
 
+/// One labeler's, newest first, below `before`.
+pub(crate) fn of(
+    db: &Connection,
+    did: &Did,
+    before: Option<EventId>,
+    limit: usize,
+) -> Result<Vec<LabelerEvent>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, did, change, state, service_url, cursor, epoch, at FROM happenings
+         WHERE did = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+    )?;
+    let before = before.map_or(i64::MAX, EventId::get);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![did.as_str(), before, limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// One of them, if it is still there.
 pub(crate) fn one(db: &Connection, id: EventId) -> rusqlite::Result<Option<LabelerEvent>> {
     let mut select = db.prepare_cached(

@@ -5,6 +5,7 @@ use crate::convert::{count, epoch, seq, unreadable};
 use crate::desk::Desk;
 use crate::{
     Counts, LabelerRow, Noted, Source, StoreError, declarations, frames, happenings, sweep,
+    verdicts,
 };
 use label::{Change, Did, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -108,10 +109,12 @@ pub(crate) fn remove(desk: &mut Desk<'_>, dids: &[Did], purge: bool) -> Result<(
 fn orphan(desk: &mut Desk<'_>, did: &Did) -> Result<(), rusqlite::Error> {
     let mut delete = desk.db.prepare_cached(
         "DELETE FROM labelers WHERE did = ?1 RETURNING added_at, labels + rejected_kept,
-             announced",
+             announced, id",
     )?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let (added_at, rows, announced): (i64, i64, i64) = delete.query_row([did.as_str()], read)?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let (added_at, rows, announced, id): (i64, i64, i64, i64) =
+        delete.query_row([did.as_str()], read)?;
+    verdicts::forget(desk.db, id)?;
     let mut insert = desk.db.prepare_cached(
         "INSERT INTO labelers (did, tracked, added_at, announced) VALUES (?1, 0, ?2, ?3)",
     )?;

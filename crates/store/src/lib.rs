@@ -54,9 +54,10 @@ mod schema;
 mod short;
 mod states;
 mod sweep;
+mod verdicts;
 mod writer;
 
-pub use archive::{Archive, Glance, Page};
+pub use archive::{Archive, Behind, Glance, Page, Said};
 pub use contents::Gathered;
 pub use declarations::{DeclarationRow, Declared};
 pub use error::{OpenError, Remedy, StoreError};
@@ -70,5 +71,5 @@ pub use model::{
 };
 pub use places::{DirectoryRow, Place, RelayRow};
 pub use rejudge::{Doubtful, Readmitted};
-pub use room::Limits;
+pub use room::{Disk, Limits};
 pub use scan::{Choice, RowView, Scan, Scanned, Topic};

@@ -4,7 +4,7 @@ use crate::convert::{event_id, seq, signed, small};
 use crate::desk::Desk;
 use crate::labelers::Interned;
 use crate::log::{self, Arrival};
-use crate::{StoreError, frames, labelers};
+use crate::{StoreError, frames, labelers, verdicts};
 use label::{Did, Epoch, EventId, Label, Millis, Verdict};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -93,6 +93,7 @@ pub(crate) fn readmit(
              rejected_kept = rejected_kept - ?3 WHERE id = ?1",
     )?;
     update.execute(params![labeler.0, signed(readmitted), signed(readmitted + gone)])?;
+    verdicts::take_back(desk.db, labeler, Verdict::BadSignature, readmitted + gone)?;
     Ok(readmitted)
 }
 

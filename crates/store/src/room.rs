@@ -7,7 +7,8 @@
 
 use crate::StoreError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often to look at most, while jobs come or the room is short.
@@ -31,9 +32,45 @@ pub struct Limits {
     pub min_free: u64,
 }
 
+/// What the database takes, and what there is for more, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disk {
+    /// Its file and what SQLite keeps beside it.
+    pub file: u64,
+    /// Free where it lies, and inside its file, at the last look; `None` before that.
+    pub free: Option<u64>,
+    /// Below this nothing more is accepted; 0: there is no such limit.
+    pub min_free: u64,
+}
+
+/// What was free at the last look, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Option<u64>>>);
+
+impl Seen {
+    pub(crate) fn get(&self) -> Option<u64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, free: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(free);
+    }
+}
+
+/// The bytes of a database's files.
+pub(crate) fn size(path: &Path) -> u64 {
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        std::fs::metadata(name).map_or(0, |found| found.len())
+    };
+    ["", "-wal", "-shm"].into_iter().map(beside).sum()
+}
+
 /// What is known of the room.
 pub(crate) struct Room {
     min_free: u64,
+    seen: Seen,
     probe: Probe,
     looked_at: Option<Instant>,
     /// What was free when it was last found to be too little.
@@ -58,8 +95,15 @@ pub(crate) fn of_file(path: PathBuf) -> Probe {
 }
 
 impl Room {
-    pub(crate) const fn new(limits: Limits, probe: Probe) -> Self {
-        Self { min_free: limits.min_free, probe, looked_at: None, short: None, blind: false }
+    pub(crate) fn new(limits: Limits, probe: Probe) -> Self {
+        let min_free = limits.min_free;
+        let seen = Seen::default();
+        Self { min_free, seen, probe, looked_at: None, short: None, blind: false }
+    }
+
+    /// What it has seen, for others.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.clone()
     }
 
     /// Whether it is time for a look.
@@ -97,6 +141,7 @@ impl Room {
     }
 
     fn judge(&mut self, free: u64) {
+        self.seen.set(free);
         metrics::gauge!("labeltap_store_free_bytes").set(free as f64);
         let above = (self.min_free / ABOVE).min(ABOVE_AT_MOST);
         let wanted = if self.short.is_some() { self.min_free + above } else { self.min_free };
@@ -119,7 +164,6 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     const MIB: u64 = 1 << 20;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../schema/sqlite/0005_discovery.sql"),
     include_str!("../../../schema/sqlite/0006_index.sql"),
     include_str!("../../../schema/sqlite/0007_states.sql"),
+    include_str!("../../../schema/sqlite/0008_verdicts.sql"),
 ];
 
 /// The newest schema this program knows.

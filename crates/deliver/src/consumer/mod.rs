@@ -280,6 +280,7 @@ impl Consumer {
                 self.packer.wrote(&mut self.desk, conn, bytes);
                 self.desk.wrote(self.now(), conn, &ids);
                 metrics::counter!("labeltap_delivered_total").increment(ids.len() as u64);
+                self.standing.wrote(ids.len() as u64);
                 if self.settings.disable_acks && self.queues.contains_key(&conn) {
                     self.acks(conn, &ids);
                 }

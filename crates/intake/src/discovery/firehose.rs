@@ -123,6 +123,7 @@ impl Firehose {
 
     /// One connection after the other.
     async fn live(&mut self) -> Result<Infallible, StoreError> {
+        self.hub.shared.board.hears(|firehose| firehose.cursor = self.cursor);
         let mut failures = 0;
         loop {
             self.hub.backlog.room().await;
@@ -132,6 +133,10 @@ impl Firehose {
                 Err(lost) => lost,
             };
             metrics::gauge!("labeltap_firehose_connected").set(0);
+            self.hub.shared.board.hears(|firehose| {
+                firehose.connected = false;
+                firehose.error = Some(lost.to_string());
+            });
             self.save(true).await?;
             let retry_after = match &lost {
                 Lost::Store(error) => return Err(error.clone()),
@@ -155,6 +160,10 @@ impl Firehose {
         let mut socket = dial_relay(guard, &self.hub.settings.relay, self.cursor, passes).await?;
         tracing::info!(relay = self.relay, cursor = self.cursor.map(Seq::get), "firehose open");
         metrics::gauge!("labeltap_firehose_connected").set(1);
+        self.hub.shared.board.hears(|firehose| {
+            firehose.connected = true;
+            firehose.error = None;
+        });
         (self.event_at, self.remarked) = (Instant::now(), false);
         let (mut saving, mut pinging) = (self.saving(), self.pinging());
         let mut is_first = true;
@@ -321,10 +330,17 @@ impl Firehose {
     fn event(&mut self, event: RepoEvent) {
         let (kind, meaning) = meaning(event.what);
         metrics::counter!("labeltap_firehose_events_total", "kind" => kind).increment(1);
-        if let Some(time) = event.time {
-            let lag = wall_clock().0.saturating_sub(time.0) as f64 / 1000.0;
-            metrics::gauge!("labeltap_firehose_lag_seconds").set(lag);
+        let now = wall_clock();
+        let lag = event.time.map(|time| now.0.saturating_sub(time.0));
+        if let Some(lag) = lag {
+            metrics::gauge!("labeltap_firehose_lag_seconds").set(lag as f64 / 1000.0);
         }
+        self.hub.shared.board.hears(|firehose| {
+            firehose.lag = lag.or(firehose.lag);
+            firehose.event_at = Some(now);
+            firehose.events += 1;
+            firehose.cursor = firehose.cursor.max(Some(event.seq));
+        });
         self.event_at = Instant::now();
         match meaning {
             Meaning::Nothing => {}

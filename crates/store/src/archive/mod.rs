@@ -17,8 +17,10 @@
 
 mod open;
 mod page;
+mod said;
 
 pub use page::{Glance, Page};
+pub use said::{Behind, Said};
 
 use crate::index::{self, Current, Marks, Survey, Surveyor, Walk};
 use crate::{LabelerRow, StoreError, labelers, log};

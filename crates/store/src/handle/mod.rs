@@ -12,12 +12,12 @@ mod states;
 use crate::desk::{Desk, Job};
 use crate::engine::{self, Engine};
 use crate::readers::Read;
-use crate::room::Limits;
+use crate::room::{Disk, Limits};
 use crate::{
     Archive, Batch, Committed, Counts, Head, LabelerRow, Noted, OpenError, RejectedRow, Source,
-    StoreError, commit, happenings, labelers, rejected,
+    StoreError, commit, happenings, labelers, rejected, verdicts,
 };
-use label::{Change, Did, EventId, Millis};
+use label::{Change, Did, EventId, LabelerEvent, Millis, Verdict};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -221,6 +221,34 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<RejectedRow>, StoreError> {
         self.read(move |db| rejected::of(db, &did, before, limit)).await
+    }
+
+    /// How many labels of this labeler, or of all that are tracked, were rejected, by verdict;
+    /// ever. Only verdicts that were found.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn verdicts(&self, did: Option<Did>) -> Result<Vec<(Verdict, u64)>, StoreError> {
+        self.read(move |db| verdicts::of(db, did.as_ref())).await
+    }
+
+    /// What happened to one labeler, newest first, below `before` (all when `None`).
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn happenings(
+        &self,
+        did: Did,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<LabelerEvent>, StoreError> {
+        self.read(move |db| happenings::of(db, &did, before, limit)).await
+    }
+
+    /// What the database takes on disk and how much more may come. Looks at the files.
+    #[must_use]
+    pub fn disk(&self) -> Disk {
+        self.engine.disk()
     }
 
     /// Numbers for the stats routes; costs the same however much is stored.
