@@ -103,13 +103,28 @@ impl Service {
             letting_go.await;
             Ok::<(), std::convert::Infallible>(())
         });
-        let gauges = deliver.clone();
+        let (pulse, beating) = pulse::Pulse::start(
+            pulse::Parts {
+                store: store.clone(),
+                board: board.clone(),
+                deliver: deliver.clone(),
+                parallelism: run.labeler_parallelism,
+                most_labels: run.max_labels_per_labeler,
+                version: env!("CARGO_PKG_VERSION"),
+                started_at: intake::wall_clock(),
+                now: intake::wall_clock,
+            },
+            crew.stop(),
+        );
+        crew.add("pulse", beating);
+        let (gauges, shown) = (deliver.clone(), pulse.clone());
         let render: api::Render = Arc::new(move || {
             gauges.gauge(intake::wall_clock());
             if let Some(sink) = &sink {
                 sink.gauge();
             }
-            recorder.render()
+            let chosen = shown.latest().map(|latest| pulse::exposed(&latest));
+            recorder.render() + &chosen.unwrap_or_default()
         });
         let apart = metrics_listener.is_some();
         let router = api::router(api::Parts {
@@ -118,6 +133,7 @@ impl Service {
             resolver: resolver.clone(),
             deliver,
             stream,
+            pulse,
             hosts: hosts(&run),
             password: run.admin_password.as_ref().map(|secret| secret.reveal().to_owned()),
             public_xrpc: run.public_xrpc,

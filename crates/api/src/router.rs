@@ -2,12 +2,13 @@
 
 use crate::error::{ApiError, no_route, normalise};
 use crate::guard::{Guard, check};
-use crate::label_stats::{self, Kept};
+use crate::kept::Kept;
+use crate::label_stats;
 use crate::metrics::{Render, page};
 use crate::routes::{Route, Routes};
 use crate::{
-    consumers, document, health, hydrate, labelers, query_labels, rejected, resolve, stats,
-    subjects,
+    consumers, document, handles, happenings, health, hydrate, keys, labelers, query_labels,
+    rejected, resolve, stats, status, subjects, tail, values, verdicts,
 };
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +17,7 @@ use axum::response::Response;
 use axum::routing::get;
 use label::{Hosts, Millis};
 use std::sync::Arc;
+use tally::Tally;
 
 /// What the API stands on.
 pub struct Parts {
@@ -29,6 +31,8 @@ pub struct Parts {
     pub deliver: deliver::Deliver,
     /// Who serves `subscribeLabels`.
     pub stream: stream::Stream,
+    /// Who knows how the service is doing.
+    pub pulse: pulse::Pulse,
     /// Which hosts a did:web may name.
     pub hosts: Hosts,
     /// The password of user `admin`; without one everybody is let in.
@@ -54,10 +58,12 @@ pub(crate) struct Inner {
     pub(crate) board: fleet::Board,
     pub(crate) resolver: identity::Resolver,
     pub(crate) deliver: deliver::Deliver,
+    pub(crate) pulse: pulse::Pulse,
     pub(crate) hosts: Hosts,
     pub(crate) metrics: Option<Render>,
     pub(crate) relay: String,
-    pub(crate) tally: Kept,
+    pub(crate) tally: Kept<Tally>,
+    pub(crate) values: values::Known,
     pub(crate) now: fn() -> Millis,
 }
 
@@ -81,10 +87,12 @@ pub fn router(parts: Parts) -> Router {
         board: parts.board,
         resolver: parts.resolver,
         deliver: parts.deliver,
+        pulse: parts.pulse,
         hosts: parts.hosts,
         metrics: parts.metrics,
         relay: parts.relay,
         tally: Kept::default(),
+        values: values::Known::default(),
         now: parts.now,
     }));
     routes()
@@ -113,6 +121,10 @@ fn routes() -> Routes<Shared> {
         .post("/labelers/remove", labelers::remove)
         .get("/labelers/{did}", labelers::show)
         .get("/labelers/{did}/rejected", rejected::list)
+        .get("/labelers/{did}/verdicts", verdicts::show)
+        .get("/labelers/{did}/events", happenings::list)
+        .get("/labelers/{did}/keys", keys::list)
+        .get("/labelers/{did}/values", values::show)
         .get("/consumers", consumers::list)
         .get("/consumers/{name}", consumers::show)
         .put("/consumers/{name}", consumers::put)
@@ -120,6 +132,9 @@ fn routes() -> Routes<Shared> {
         .get("/consumers/{name}/dead", consumers::dead)
         .post("/consumers/{name}/dead/retry", consumers::retry)
         .get("/resolve/{did}", resolve::show)
+        .get("/handles/{handle}", handles::show)
+        .get("/status", status::show)
+        .get("/tail", tail::show)
         .get("/stats/labeler-count", stats::labeler_count)
         .get("/stats/label-count", stats::label_count)
         .get("/stats/outbox-buffer", stats::outbox_buffer)

@@ -13,7 +13,7 @@ use crate::judges::Judges;
 use crate::places::Places;
 use crate::shared::Shared;
 use crate::subscription::follow;
-use fleet::{Board, Change, Rest, State, plan};
+use fleet::{Board, Change, Rest, plan};
 use identity::Resolver;
 use label::Did;
 use std::collections::BTreeMap;
@@ -177,20 +177,7 @@ impl Manager {
                 }
             }
         }
-        self.gauge();
         Ok(())
-    }
-
-    /// Counts the labelers, and what they are doing.
-    fn gauge(&self) {
-        metrics::gauge!("labeltap_labelers").set(self.running.len() as f64);
-        let doing: Vec<State> =
-            self.running.keys().map(|did| self.shared.board.get(did).state).collect();
-        for state in State::ALL {
-            let count = doing.iter().filter(|doing| **doing == state).count();
-            metrics::gauge!("labeltap_labelers_by_state", "state" => state.as_str())
-                .set(count as f64);
-        }
     }
 
     /// Stops who still reads for a row that was purged.

@@ -156,7 +156,7 @@ fn delay(glance: &Glance<'_>, target: Target<'_>, made: i64) -> Option<u64> {
 }
 
 /// `2024-10`.
-fn month_name(month: &i64) -> String {
+pub(crate) fn month_name(month: &i64) -> String {
     format!("{:04}-{:02}", 1970 + month.div_euclid(12), month.rem_euclid(12) + 1)
 }
 

@@ -14,9 +14,11 @@ mod heading;
 mod sums;
 mod table;
 mod target;
+mod values;
 
 pub use answer::{Answer, Labelers, Reaction};
 pub use count::{Tally, count};
 pub use heading::By;
 pub use sums::Sums;
 pub use table::{Row, Table};
+pub use values::{Value, Values, values};

@@ -84,12 +84,27 @@ impl House {
             allow_private_hosts: true,
         });
         let board = fleet::Board::default();
+        let (pulse, beating) = pulse::Pulse::start(
+            pulse::Parts {
+                store: store.clone(),
+                board: board.clone(),
+                deliver: deliver.clone(),
+                parallelism: 1000,
+                most_labels: None,
+                version: "0.0.0",
+                started_at: NOW,
+                now: || NOW,
+            },
+            stop.clone(),
+        );
+        drop(tokio::spawn(beating));
         let router = api::router(Parts {
             store: store.clone(),
             board: board.clone(),
             resolver: resolver.unwrap(),
             deliver: deliver.clone(),
             stream: stream::Stream::new(store.clone(), stream::Limits::USUAL, stop.clone()),
+            pulse,
             hosts: Hosts::Private,
             password: wishes.password.map(str::to_owned),
             public_xrpc: wishes.public_xrpc,
