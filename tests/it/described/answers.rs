@@ -58,6 +58,8 @@ async fn what_is_read(asked: &Asked, scene: &Scene) {
         "/stats/labels?by=target",
         "/stats/labels?by=month",
         "/consumers/default",
+        "/tail?types=label,labeler,label-state&raw=true&limit=3",
+        "/tail?after=0&val=spam,!*&verdict=unsigned,verified",
         "/metrics",
         "/openapi.json",
     ] {
@@ -66,6 +68,11 @@ async fn what_is_read(asked: &Asked, scene: &Scene) {
     for target in [
         format!("/labelers/{did}/rejected?limit=1"),
         format!("/labelers/{did}/rejected"),
+        format!("/labelers/{did}/verdicts"),
+        format!("/labelers/{did}/events?limit=1"),
+        format!("/labelers/{did}/events"),
+        format!("/labelers/{did}/keys"),
+        format!("/labelers/{did}/values"),
         format!("/resolve/{did}"),
         format!("/subjects/{did}"),
         format!("/subjects/{did}?limit=1"),
@@ -164,6 +171,7 @@ async fn refusals_of_all(asked: &Asked, operation: &Operation<'_>) {
 fn filled(path: &str) -> String {
     let did = testkit::plc_did("described");
     let path = path.replace("{did}", &did).replace("{subject}", &did);
+    let path = path.replace("{handle}", "nobody.test");
     path.replace("{name}", "default").replace("{method}", "com.example.other")
 }
 
@@ -176,6 +184,16 @@ async fn mistakes(asked: &Asked, scene: &Scene) {
         (404, format!("/labelers/{nobody}")),
         (400, format!("/labelers/{}/rejected?cursor=x", scene.did)),
         (404, format!("/labelers/{nobody}/rejected")),
+        (400, "/labelers/did:plc:short/verdicts".to_owned()),
+        (404, format!("/labelers/{nobody}/verdicts")),
+        (400, format!("/labelers/{}/events?cursor=x", scene.did)),
+        (404, format!("/labelers/{nobody}/events")),
+        (400, "/labelers/did:plc:short/keys".to_owned()),
+        (404, format!("/labelers/{nobody}/keys")),
+        (400, "/labelers/did:plc:short/values".to_owned()),
+        (404, format!("/labelers/{nobody}/values")),
+        (400, "/handles/nobody".to_owned()),
+        (400, "/tail?after=-1".to_owned()),
         (400, "/resolve/nobody".to_owned()),
         (404, format!("/resolve/{nobody}")),
         (400, "/stats/labels?by=colour".to_owned()),

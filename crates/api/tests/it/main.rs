@@ -10,6 +10,7 @@ mod consumers;
 mod house;
 mod index;
 mod labelers;
+mod looks;
 mod refusals;
 mod rejected;
 mod resolve;
