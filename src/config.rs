@@ -15,6 +15,7 @@ mod given;
 mod run;
 mod secret;
 mod stats;
+mod status;
 mod table;
 mod tail;
 mod usage;
@@ -25,6 +26,7 @@ pub use export::Export;
 pub use run::Run;
 pub use secret::Secret;
 pub use stats::Stats;
+pub use status::Status;
 pub use tail::Tail;
 pub use usage::UsageError;
 pub use values::{Bind, LogFormat, LogLevel, Named};
@@ -37,6 +39,8 @@ use std::ffi::OsString;
 pub enum Command {
     /// Run the service.
     Run(Box<Run>),
+    /// Show how a running service is doing.
+    Status(Status),
     /// Examine a labeler.
     Check(Check),
     /// Print what arrives.
@@ -69,6 +73,9 @@ pub fn parse(
         }
         Some(("tail", flags)) => {
             Tail::read(&Given::new(table::TAIL, flags, var)).map(Command::Tail)
+        }
+        Some(("status", flags)) => {
+            Status::read(&Given::new(table::STATUS, flags, var)).map(Command::Status)
         }
         Some(("check", flags)) => {
             let subject = flags.get_one::<String>(flags::SUBJECT).map_or("", String::as_str);

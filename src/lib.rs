@@ -9,10 +9,12 @@ pub mod check;
 pub mod config;
 pub mod crew;
 pub mod export;
+mod progress;
 mod retention;
 mod service;
 mod states;
 pub mod stats;
+pub mod status;
 pub mod tail;
 mod telemetry;
 

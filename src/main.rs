@@ -3,7 +3,7 @@
 //! 0: stopped as asked, or all is well. 1: could not start, had to stop, or not all is well.
 //! 2: the command line is wrong.
 
-use labeltap::config::{Check, Command, Export, Run, Stats, Tail};
+use labeltap::config::{Check, Command, Export, Run, Stats, Status, Tail};
 use labeltap::{Service, config};
 use std::future::Future;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Run(run)) => start(serve(*run)),
         Ok(Command::Tail(tail)) => start(print_events(tail)),
+        Ok(Command::Status(status)) => start(show_status(status)),
         Ok(Command::Check(check)) => start(examine(check)),
         Ok(Command::Export(export)) => start(write_labels(*export)),
         Ok(Command::Stats(stats)) => start(print_tables(stats)),
@@ -44,9 +45,6 @@ fn fail(code: u8, why: &str) -> ExitCode {
 async fn serve(run: Run) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
     labeltap::log(run.log_level, run.log_format);
-    for warning in &run.warnings {
-        tracing::warn!("{warning}");
-    }
     let service = Service::bind(run).await.map_err(|error| error.to_string())?;
     tracing::info!(address = %service.address(), "listening");
     service.run(stop).await.map_err(|ended| ended.to_string())?;
@@ -61,6 +59,18 @@ async fn print_events(tail: Tail) -> Result<ExitCode, String> {
         ended = labeltap::tail::tail(tail) => ended.map_err(|error| error.to_string())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn show_status(status: Status) -> Result<ExitCode, String> {
+    let stop = stop_signal()?;
+    tokio::select! {
+        () = stop => Ok(ExitCode::SUCCESS),
+        shown = labeltap::status::status(status) => match shown {
+            Ok(true) => Ok(ExitCode::SUCCESS),
+            Ok(false) => Ok(ExitCode::from(1)),
+            Err(error) => Err(error.to_string()),
+        },
+    }
 }
 
 async fn examine(check: Check) -> Result<ExitCode, String> {

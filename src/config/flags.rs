@@ -1,6 +1,6 @@
 //! The flags and their help, made from the table.
 
-use super::table::{CHECK, EXPORT, RUN, STATS, Setting, TAIL, Takes};
+use super::table::{CHECK, EXPORT, RUN, STATS, STATUS, Setting, TAIL, Takes};
 use clap::{Arg, ArgAction, Command};
 
 /// The name of the argument that says what to examine.
@@ -18,6 +18,9 @@ pub(super) fn command() -> Command {
              variables, and of several variables the first that is not empty counts.",
         ))
         .subcommand(subcommand("tail", "Print what arrives, one event per line, and ack it", TAIL))
+        .subcommand(subcommand("status", "Show how a running service is doing", STATUS).after_help(
+            "Exit code 0: it accepts what comes. 1: it does not, or cannot be reached.",
+        ))
         .subcommand(
             subcommand("check", "Examine a labeler and say what is wrong with it", CHECK)
                 .arg(

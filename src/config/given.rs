@@ -59,12 +59,6 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// Where the setting is from, if it was given at all.
-    pub(super) fn from(&self, name: &str) -> Result<Option<String>, UsageError> {
-        let default = |given: &Text| given.from.is_empty();
-        Ok(self.text(name)?.filter(|given| !default(given)).map(|given| given.from))
-    }
-
     fn text(&self, name: &str) -> Result<Option<Text>, UsageError> {
         let Some(setting) = self.settings.iter().find(|setting| setting.name == name) else {
             debug_assert!(false, "{name} is not in the table");

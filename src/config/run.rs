@@ -72,8 +72,8 @@ pub struct Run {
     pub log_level: LogLevel,
     /// How; `None`: text on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
-    /// One line for each setting that was given and that this version cannot honour.
-    pub warnings: Vec<String>,
+    /// Whether to show a summary that updates in place; `None`: on a terminal.
+    pub progress: Option<bool>,
 }
 
 impl Run {
@@ -112,7 +112,7 @@ impl Run {
             retain_superseded: given.value("retain-superseded", values::retention)?,
             log_level: given.value("log-level", values::log_level)?,
             log_format: given.optional("log-format", values::log_format)?,
-            warnings: warnings(given)?,
+            progress: given.optional("progress", values::yes_no)?,
         })
     }
 }
@@ -125,15 +125,4 @@ fn count(given: &Given<'_>, name: &str) -> Result<usize, UsageError> {
 fn deliveries(given: &Given<'_>) -> Result<Option<u32>, UsageError> {
     let most = given.optional("max-deliveries", values::number(1..=u32::MAX.into()))?;
     Ok(most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)))
-}
-
-/// Settings of versions to come: right, but without effect. Whoever asks for one is told.
-fn warnings(given: &Given<'_>) -> Result<Vec<String>, UsageError> {
-    let asked = [("progress", given.optional("progress", values::yes_no)?.unwrap_or(false))];
-    let mut lines = Vec::new();
-    for (name, _) in asked.iter().filter(|(_, asked)| *asked) {
-        let from = given.from(name)?.unwrap_or_default();
-        lines.push(format!("{from} has no effect in this version"));
-    }
-    Ok(lines)
 }

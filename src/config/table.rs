@@ -122,7 +122,7 @@ pub(super) const RUN: &[Setting] = &[
         "Basic auth, user admin"),
     setting!("public-xrpc" ["LABELTAP_PUBLIC_XRPC"] Switch,
         Some("false"), YES_NO,
-        "/xrpc/ needs no password (no effect in this version)"),
+        "/xrpc/ needs no password"),
     setting!("allow-private-hosts" ["LABELTAP_ALLOW_PRIVATE_HOSTS"] Switch,
         Some("false"), YES_NO,
         "Allow private and loopback addresses and plain http, for development"),
@@ -131,7 +131,7 @@ pub(super) const RUN: &[Setting] = &[
         "Separate address for /metrics; without it /metrics is on the API address"),
     setting!("progress" ["LABELTAP_PROGRESS"] Switch,
         None, YES_NO,
-        "A summary that updates in place (no effect in this version)"),
+        "A summary that updates in place [default: on a terminal]"),
     setting!("log-level" ["LABELTAP_LOG_LEVEL", "TAP_LOG_LEVEL", "LOG_LEVEL"] Value("LEVEL"),
         Some("info"), "trace, debug, info, warn, error",
         "How much is logged"),
@@ -179,6 +179,22 @@ pub(super) const TAIL: &[Setting] = &[
     setting!("count" [] Value("N"),
         None, NUMBER,
         "End after so many events"),
+];
+
+/// The settings of `labeltap status`. Where the service is, is said as for `tail`.
+pub(super) const STATUS: &[Setting] = &[
+    setting!("url" ["LABELTAP_URL"] Value("URL"),
+        Some("http://127.0.0.1:2480"), "an http:// or https:// URL",
+        "Where the service listens"),
+    setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
+        None, "a text that is not empty",
+        "The password of user admin"),
+    setting!("watch" [] Switch,
+        Some("false"), YES_NO,
+        "Go on, every two seconds, in place on a terminal"),
+    setting!("json" [] Switch,
+        Some("false"), YES_NO,
+        "Print JSON, as GET /status answers it"),
 ];
 
 /// The settings of `labeltap check`. Those that say what the world looks like are shared

@@ -42,12 +42,6 @@ macro_rules! row {
     };
 }
 
-/// For settings without effect: a warning, without the variable's name in it.
-fn warned(run: &Run) -> String {
-    let cut = |line: &String| line.split(' ').next_back().unwrap_or_default().to_owned();
-    run.warnings.iter().map(cut).collect()
-}
-
 fn labelers(run: &Run) -> String {
     let name = |named: &Named| match named {
         Named::Did(did) => did.to_string(),
@@ -247,7 +241,14 @@ const ROWS: &[Row] = &[
         ("off", ""),
         "9"
     ),
-    row!("progress", warned, "", ("true", "version"), ("false", ""), "auto"),
+    row!(
+        "progress",
+        |r| r.progress.map_or(String::new(), |shown| shown.to_string()),
+        "",
+        ("true", "true"),
+        ("false", "false"),
+        "auto"
+    ),
     row!(
         "log-level",
         |r| r.log_level.as_str().into(),
@@ -334,17 +335,6 @@ fn a_wrong_value_is_told_in_one_line_with_its_place_and_what_is_allowed() {
             check(wrong, &format!("{variable} (for --{}): ", row.name));
         }
     }
-}
-
-#[test]
-fn what_cannot_be_honoured_yet_is_said_with_the_name_it_was_asked_by() {
-    let flag = run(&["--progress"], &[]).unwrap();
-    assert_eq!(flag.warnings, ["--progress has no effect in this version"]);
-    let variable = run(&[], &[("LABELTAP_PROGRESS", "yes")]).unwrap();
-    assert_eq!(
-        variable.warnings,
-        ["LABELTAP_PROGRESS (for --progress) has no effect in this version"]
-    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
 /// Every command.
-const COMMANDS: &str = "run, tail, check, export, stats";
+const COMMANDS: &str = "run, status, tail, check, export, stats";
 
 /// A sentence for the operator: which setting, what was found, what is allowed. Never
 /// longer than a line.
