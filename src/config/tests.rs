@@ -418,7 +418,7 @@ fn a_password_shows_nowhere() {
 #[test]
 fn every_mistake_of_form_is_one_line() {
     for (args, part) in [
-        (vec![], "run, tail, check, export, stats"),
+        (vec![], "run, status, tail, check, export, stats"),
         (vec!["walk"], "\"walk\""),
         (vec!["check"], "check: found no labeler"),
         (vec!["check", "nodots"], "check: found \"nodots\""),
