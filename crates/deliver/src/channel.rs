@@ -70,19 +70,12 @@ pub(crate) async fn channel(
 }
 
 fn refused(refusal: Refusal) -> Response {
-    let reason = match refusal {
-        Refusal::Stopping => "the server is stopping",
-        Refusal::Full => "too many connections",
-        Refusal::TooManyConsumers => "too many consumers are in use",
-        Refusal::TooManyFilters => "too many different filters of one consumer are in use",
-        Refusal::Webhook => return wrong("this consumer is delivered by webhook"),
-        Refusal::Reserved => return wrong("this consumer is a part of labeltap"),
+    let (status, error) = if refusal.is_final() {
+        (StatusCode::BAD_REQUEST, "InvalidRequest")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
     };
-    refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", reason)
-}
-
-fn wrong(reason: &str) -> Response {
-    refuse(StatusCode::BAD_REQUEST, "InvalidRequest", reason)
+    refuse(status, error, refusal.reason())
 }
 
 fn refuse(status: StatusCode, error: &str, message: &str) -> Response {

@@ -12,8 +12,11 @@ use crate::names::{Held, Names};
 use crate::patience::patiently;
 use crate::query::Wish;
 use crate::rack::{self, Rack};
+use crate::reader::Seat;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::socket::Peer;
+use crate::standing::Standing;
+use crate::taste::Taste;
 use axum::extract::ws::WebSocket;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +40,8 @@ const LEAVING: Duration = Duration::from_millis(1500);
 pub(crate) enum Call {
     /// To let a connection in.
     Arrive(Box<Arrival>),
+    /// To let one in that is read in this process.
+    Read { seat: Seat, place: Place },
     /// To see that this consumer runs.
     Begin { name: String, begun: oneshot::Sender<()> },
 }
@@ -60,6 +65,25 @@ pub(crate) enum Refusal {
     Reserved,
 }
 
+impl Refusal {
+    /// Whether it was wrong to ask, and not only now.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::Webhook | Self::Reserved)
+    }
+
+    /// One sentence for who asked.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Stopping => "the server is stopping",
+            Self::Full => "too many connections",
+            Self::TooManyConsumers => "too many consumers are in use",
+            Self::TooManyFilters => "too many different filters of one consumer are in use",
+            Self::Webhook => "this consumer is delivered by webhook",
+            Self::Reserved => "this consumer is a part of labeltap",
+        }
+    }
+}
+
 /// One of the places for connections; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -81,6 +105,16 @@ impl Place {
     pub(crate) fn consumer(&self) -> &str {
         &self.held.standing.name
     }
+
+    /// What the connection takes, if anything.
+    pub(crate) fn taste(&self) -> Option<&Taste> {
+        self.held.taste.as_ref()
+    }
+
+    /// Where its consumer stands.
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.held.standing)
+    }
 }
 
 impl Drop for Place {
@@ -100,6 +134,9 @@ pub(crate) struct Hall {
     inboxes: HashMap<String, mpsc::Sender<Word>>,
     consumers: JoinSet<Result<Ended, DeliverError>>,
     peers: JoinSet<()>,
+    /// Those that are read in this process: they are told to go, and carry what was said.
+    readers: JoinSet<()>,
+    readers_stop: CancellationToken,
     last: u64,
 }
 
@@ -123,6 +160,8 @@ impl Hall {
             inboxes: HashMap::new(),
             consumers: JoinSet::new(),
             peers: JoinSet::new(),
+            readers: JoinSet::new(),
+            readers_stop: CancellationToken::new(),
             last: 0,
         };
         hall.announce();
@@ -165,6 +204,7 @@ impl Hall {
                     self.part(ended.map_err(DeliverError::Panicked)??);
                 }
                 Some(ended) = self.peers.join_next() => heard(ended),
+                Some(ended) = self.readers.join_next() => heard(ended),
                 Some(call) = calls.recv() => self.answer(call),
             }
         }
@@ -175,6 +215,7 @@ impl Hall {
     fn answer(&mut self, call: Call) {
         match call {
             Call::Arrive(arrival) => self.welcome(*arrival),
+            Call::Read { seat, place } => self.seat(seat, place),
             Call::Begin { name, begun } => {
                 self.inbox(&name);
                 let _nobody_waits = begun.send(());
@@ -196,6 +237,14 @@ impl Hall {
             place,
         };
         self.peers.spawn(peer.run(socket));
+    }
+
+    fn seat(&mut self, seat: Seat, place: Place) {
+        tracing::info!(consumer = place.consumer(), "reader opened");
+        self.last += 1;
+        let consumer = self.inbox(place.consumer());
+        let stop = self.readers_stop.clone();
+        self.readers.spawn(seat.run(Conn(self.last), place, consumer, stop));
     }
 
     /// The way to a consumer, which is started when it has not been yet.
@@ -236,7 +285,11 @@ impl Hall {
     async fn leave(mut self) -> Result<(), DeliverError> {
         self.peers.shutdown().await;
         self.inboxes.clear();
+        self.readers_stop.cancel();
         let rest = async {
+            while let Some(ended) = self.readers.join_next().await {
+                heard(ended);
+            }
             while let Some(ended) = self.consumers.join_next().await {
                 ended.map_err(DeliverError::Panicked)??;
             }

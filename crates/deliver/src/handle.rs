@@ -5,7 +5,8 @@ use crate::consumer::{Ask, AskError, Change, Word};
 use crate::hall::{Arrival, Call, DEFAULT, Hall, Place, Refusal};
 use crate::hook::{self, Poster};
 use crate::names::{Names, Taken};
-use crate::query;
+use crate::query::{self, Wants};
+use crate::reader::Reader;
 use crate::reserved::Reserved;
 use crate::settings::{DeliverError, Limits, Settings};
 use crate::standing::Standing;
@@ -37,6 +38,8 @@ struct Shared {
     names: Arc<Names>,
     hosts: Hosts,
     reserved: Vec<Reserved>,
+    /// Events that may wait for a reader in this process.
+    unwritten: usize,
     stop: CancellationToken,
 }
 
@@ -113,6 +116,7 @@ impl Deliver {
             names: Arc::clone(&names),
             hosts: settings.hosts,
             reserved: settings.reserved.clone(),
+            unwritten: limits.unwritten,
             stop: stop.clone(),
         };
         let poster = Poster::new(hook::Limits::default()).map_err(|error| error.to_string());
@@ -309,10 +313,34 @@ impl Deliver {
         Ok(Place::new(held, permit))
     }
 
+    /// Reads as a consumer in this process.
+    ///
+    /// # Errors
+    /// `Invalid`: there can be no consumer of that name, or it is not for readers. `Busy`: there
+    /// are too many connections, consumers or filters, or the service is stopping.
+    pub async fn read(&self, wants: &Wants) -> Result<Reader, AskError> {
+        let consumer = query::consumer(&wants.consumer).map_err(AskError::Invalid)?;
+        self.ready().await;
+        let place = self.place(&consumer, wants.taste().as_ref())?;
+        self.ensure(&consumer).await?;
+        let (reader, seat) = Reader::new(place.standing(), self.0.unwritten);
+        self.0.calls.send(Call::Read { seat, place }).await.map_err(|_| STOPPING)?;
+        Ok(reader)
+    }
+
     /// Brings an upgraded connection to the hall. When there is none any more the
     /// connection is dropped.
     pub(crate) async fn arrive(&self, arrival: Arrival) {
         let _dropped_when_stopped = self.0.calls.send(Call::Arrive(Box::new(arrival))).await;
+    }
+}
+
+impl From<Refusal> for AskError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.reason() {
+            reason if refusal.is_final() => Self::Invalid(reason.to_owned()),
+            reason => Self::Busy(reason),
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! Each named consumer is a position in the log and the acks ahead of it. A `desk`
 //! decides what goes to whom and when; a `consumer` carries that out; a `socket`
-//! speaks with one peer, a `hook` posts to one receiver; the `hall` lets peers in and hears
+//! speaks with one peer, a `hook` posts to one receiver, a [`Reader`] is read in this process; the `hall` lets peers in and hears
 //! everybody's end. Consumers share the store, and on a `rack` what they read of it lately; none
 //! waits for another.
 //!
@@ -28,6 +28,7 @@ mod packer;
 mod patience;
 mod query;
 mod rack;
+mod reader;
 mod reserved;
 mod settings;
 mod sheet;
@@ -40,6 +41,8 @@ mod taste;
 pub use channel::CHANNEL;
 pub use consumer::{AskError, Change, Start};
 pub use handle::{Deliver, Told};
+pub use query::{Kind, Wants};
+pub use reader::{Delivered, Reader};
 pub use reserved::{Elsewhere, Reserved};
 pub use settings::{DeliverError, Limits, Settings};
 pub use tail::{Tail, TailError, TailWish};

@@ -41,7 +41,7 @@ pub(crate) enum Taken {
 pub(crate) struct Held {
     names: Arc<Names>,
     pub(crate) standing: Arc<Standing>,
-    taste: Option<Taste>,
+    pub(crate) taste: Option<Taste>,
 }
 
 impl Names {

@@ -1,4 +1,5 @@
-//! What a connection asks for: the query of `GET /channel`.
+//! What a connection asks for: the query of `GET /channel`, and what a reader in this process
+//! wants.
 
 use crate::taste::Taste;
 use label::{Filter, Hosts};
@@ -14,6 +15,43 @@ pub(crate) struct Wish {
     pub(crate) types: String,
     /// Whether labels carry their CBOR as received.
     pub(crate) raw: bool,
+}
+
+/// What a [`Reader`](crate::Reader) is to be handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wants {
+    /// Whose reader it is. An unknown one is made, and begins at the beginning.
+    pub consumer: String,
+    /// Which types of events.
+    pub kinds: Vec<Kind>,
+    /// Which of them; narrows this reader only, as the query of `/channel` does.
+    pub filter: Filter,
+}
+
+/// A type of events (contract section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Labels.
+    Label,
+    /// What happens to labelers.
+    Labeler,
+    /// What becomes of labels.
+    LabelState,
+}
+
+impl Wants {
+    /// What to take, if there is anything.
+    pub(crate) fn taste(&self) -> Option<Taste> {
+        let asked = |kind| self.kinds.contains(&kind);
+        let taste = Taste {
+            labels: asked(Kind::Label),
+            labelers: asked(Kind::Labeler),
+            states: asked(Kind::LabelState),
+            filter: self.filter.clone(),
+        };
+        Some(taste).filter(Taste::is_any)
+    }
 }
 
 /// Event types that a client may ask for. There are no `record` and `identity` so far.

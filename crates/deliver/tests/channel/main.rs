@@ -16,6 +16,7 @@ mod filters;
 mod gauges;
 mod labelers;
 mod lanes;
+mod reader;
 mod refusing;
 mod reserved;
 mod rig;
