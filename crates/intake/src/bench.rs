@@ -7,6 +7,7 @@
 
 use crate::clock::wall_clock;
 use crate::judges::NotJudged;
+use crate::life;
 use crate::shared::Shared;
 use identity::{Found, ResolveError, Resolved, Want};
 use label::{Did, Verdict};
@@ -113,7 +114,6 @@ impl Bench {
         if *key == self.key.key {
             return Ok(judged);
         }
-        tracing::info!(labeler = %self.labeler, "label key has changed");
         self.key.key = key.clone();
         self.learned = true;
         self.note_key().await?;
@@ -149,7 +149,9 @@ impl Bench {
         let row = row.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))?;
         let noted = Noted { key: Some(self.key.key.did_key()), ..row.noted };
         let state = self.shared.board.get(&self.labeler).state.as_str();
-        self.shared.store.note(self.labeler.clone(), noted, state, wall_clock()).await
+        let told = self.shared.store.note(self.labeler.clone(), noted, state, wall_clock()).await?;
+        life::tell_all(&told);
+        Ok(())
     }
 
     /// The document as it is now. Not waited for long: what is being carried takes memory

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, http};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tracing::Instrument as _;
 use url::Url;
 use wire::MAX_FRAME;
 
@@ -83,9 +84,12 @@ pub(crate) async fn dial(
     cursor: Option<Seq>,
     passes: Arc<Semaphore>,
 ) -> Result<Socket, DialError> {
-    let stream = guard.connect(service, CONNECT_LIMIT).await?;
-    let address = address(service, LABELS, cursor)?;
-    shake_hands(Gate::new(stream, passes), address, READ_BUFFER).await
+    let dialing = async {
+        let stream = guard.connect(service, CONNECT_LIMIT).await?;
+        let address = address(service, LABELS, cursor)?;
+        shake_hands(Gate::new(stream, passes), address, READ_BUFFER).await
+    };
+    dialing.instrument(tracing::debug_span!("dial", host = service.host_str())).await
 }
 
 /// Opens the firehose of the operator's relay, after `cursor`, or live only without one.

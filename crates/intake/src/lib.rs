@@ -21,6 +21,7 @@ mod discovery;
 mod gate;
 mod invite;
 mod judges;
+mod life;
 pub mod line;
 pub mod manager;
 mod places;

@@ -12,6 +12,7 @@ use crate::repeats::{Compared, Late, compare, places};
 use crate::shared::Shared;
 use label::{Did, Epoch, Seq};
 use store::{Batch, Committed, Entry, Rejected, StoreError};
+use tracing::{Instrument as _, debug_span};
 use verify::Judged;
 use wire::RawLabel;
 
@@ -77,12 +78,19 @@ impl Line {
     /// # Errors
     /// [`LineError`], and then nothing of the bundle was stored; it will come again.
     pub(crate) async fn carry(&mut self, bundle: Bundle) -> Result<Carried, LineError> {
+        let labels = bundle.labels.len() + bundle.again.len();
+        let span = debug_span!("carry", labeler = %self.labeler, labels);
+        self.steps(bundle).instrument(span).await
+    }
+
+    async fn steps(&mut self, bundle: Bundle) -> Result<Carried, LineError> {
         let mut carried = Carried {
             labels: (bundle.labels.len() + bundle.again.len()) as u64,
             ..Carried::default()
         };
         if let Some(last) = bundle.last {
-            let judged = self.bench.judge(&raw(&bundle.labels)).await?;
+            let labels = raw(&bundle.labels);
+            let judged = self.bench.judge(&labels).instrument(debug_span!("verify")).await?;
             count(&judged);
             let entries = bundle.labels.into_iter().zip(judged).map(entry).collect();
             let committed = self.commit(last, entries).await?;
@@ -156,7 +164,7 @@ impl Line {
             received_at: wall_clock(),
             entries,
         };
-        self.shared.store.commit(batch).await
+        self.shared.store.commit(batch).instrument(debug_span!("commit")).await
     }
 }
 

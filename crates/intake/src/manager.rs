@@ -10,6 +10,7 @@ use crate::discovery::{self, Discovery};
 use crate::gate::PASSES;
 use crate::invite::invite;
 use crate::judges::Judges;
+use crate::life;
 use crate::places::Places;
 use crate::shared::Shared;
 use crate::subscription::follow;
@@ -164,7 +165,7 @@ impl Manager {
     async fn compare(&mut self) -> Result<(), StoreError> {
         let rows = self.shared.store.labelers().await?;
         let rows: BTreeMap<Did, i64> = rows.into_iter().map(|row| (row.did, row.row)).collect();
-        self.shared.store.announce(wall_clock()).await?;
+        life::tell_all(&self.shared.store.announce(wall_clock()).await?);
         self.stop_the_outdated(&rows);
         let wanted = rows.keys().cloned().collect();
         let running = self.running.keys().cloned().collect();
@@ -209,7 +210,6 @@ impl Manager {
     fn stop(&mut self, did: &Did) {
         if let Some(running) = self.running.remove(did) {
             running.task.abort();
-            tracing::info!(labeler = %did, "no longer followed");
         }
         self.shared.board.remove(did);
     }

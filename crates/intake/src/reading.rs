@@ -9,6 +9,7 @@ use crate::bench::KeyRead;
 use crate::bundle::Bundle;
 use crate::clock::wall_clock;
 use crate::dial::dial;
+use crate::life;
 use crate::line::{Carried, Doubt, Line, LineError};
 use crate::places::TURN;
 use crate::shared::Shared;
@@ -382,7 +383,8 @@ impl Reading {
             .caught_up(self.labeler.clone(), State::Live.as_str(), wall_clock())
             .await
         {
-            Ok(()) => {
+            Ok(told) => {
+                life::tell_all(told.as_slice());
                 self.seam = None;
                 self.purpose.caught_up = true;
                 Some(Step::CaughtUp)

@@ -3,7 +3,7 @@
 
 use crate::desk::Desk;
 use crate::{StoreError, happenings, labelers};
-use label::{Change, Did, Epoch, Millis, Seq};
+use label::{Change, Did, Epoch, LabelerEvent, Millis, Seq};
 use rusqlite::params;
 
 /// How long what comes is compared with what was said before, in milliseconds: a week, since an
@@ -17,7 +17,7 @@ pub(crate) fn reset(
     epoch: Epoch,
     state: &str,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<Option<LabelerEvent>, StoreError> {
     let row = labelers::one(desk.db, did)?.filter(|row| row.tracked);
     let row = row.ok_or_else(|| StoreError::NotTracked(did.clone()))?;
     if row.epoch != epoch {

@@ -11,18 +11,18 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// times a day, and nobody may fill the disk by it.
 const KEPT: i64 = 1000;
 
-/// Adds one, with what is known of the labeler now.
+/// Adds one, with what is known of the labeler now. `None` when there is nothing to add.
 pub(crate) fn add(
     desk: &mut Desk<'_>,
     did: &Did,
     change: Change,
     state: &str,
     now: Millis,
-) -> Result<(), StoreError> {
-    let Some(row) = labelers::one(desk.db, did)? else { return Ok(()) };
+) -> Result<Option<LabelerEvent>, StoreError> {
+    let Some(row) = labelers::one(desk.db, did)? else { return Ok(None) };
     // Whoever is gone is found so again and again.
     if change == Change::Gone && last(desk.db, did)? == Some(Change::Gone) {
-        return Ok(());
+        return Ok(None);
     }
     let id = desk.next_id()?;
     let mut insert = desk.db.prepare_cached(
@@ -40,7 +40,16 @@ pub(crate) fn add(
         now.0,
     ])?;
     prune(desk.db, did)?;
-    Ok(())
+    Ok(Some(LabelerEvent {
+        id,
+        labeler: did.clone(),
+        change,
+        state: state.to_owned(),
+        service_url: row.noted.service_url,
+        cursor: row.cursor,
+        epoch: row.epoch,
+        at: now,
+    }))
 }
 
 /// What happened last.
@@ -62,19 +71,20 @@ fn prune(db: &Connection, did: &Did) -> rusqlite::Result<()> {
 
 /// Tells of everybody who is tracked and was not when this was last told, and the other way
 /// round.
-pub(crate) fn announce(desk: &mut Desk<'_>, now: Millis) -> Result<(), StoreError> {
+pub(crate) fn announce(desk: &mut Desk<'_>, now: Millis) -> Result<Vec<LabelerEvent>, StoreError> {
+    let mut told = Vec::new();
     let mut select =
         desk.db.prepare_cached("SELECT did, tracked FROM labelers WHERE tracked != announced")?;
     let rows = select.query_map([], |row| Ok((labelers::did(row, 0)?, row.get(1)?)))?;
     let news: Vec<(Did, bool)> = rows.collect::<Result<_, _>>()?;
     for (did, tracked) in news {
         let change = if tracked { Change::Added } else { Change::Removed };
-        add(desk, &did, change, "pending", now)?;
+        told.extend(add(desk, &did, change, "pending", now)?);
         let mut update =
             desk.db.prepare_cached("UPDATE labelers SET announced = tracked WHERE did = ?1")?;
         update.execute([did.as_str()])?;
     }
-    Ok(())
+    Ok(told)
 }
 
 /// One labeler's, newest first, below `before`.

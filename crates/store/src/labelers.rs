@@ -7,7 +7,7 @@ use crate::{
     Counts, LabelerRow, Noted, Source, StoreError, declarations, frames, happenings, sweep,
     verdicts,
 };
-use label::{Change, Did, Millis};
+use label::{Change, Did, LabelerEvent, Millis};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use std::collections::HashSet;
 
@@ -132,11 +132,11 @@ pub(crate) fn caught_up(
     did: &Did,
     state: &str,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<Option<LabelerEvent>, StoreError> {
     let row = one(desk.db, did)?.filter(|row| row.tracked);
     let row = row.ok_or_else(|| StoreError::NotTracked(did.clone()))?;
     if row.caught_up {
-        return Ok(());
+        return Ok(None);
     }
     let settled = frames::rewound(desk.db, did, UNSETTLED)?;
     let mut update =
@@ -153,7 +153,8 @@ pub(crate) fn note(
     noted: &Noted,
     state: &str,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<Vec<LabelerEvent>, StoreError> {
+    let mut told = Vec::new();
     let before = one(desk.db, did)?.map(|row| row.noted).unwrap_or_default();
     let update = desk.db.prepare_cached(
         "UPDATE labelers SET handle = ?2, service_url = ?3, key = ?4,
@@ -163,12 +164,12 @@ pub(crate) fn note(
     hit_one(update, params![did.as_str(), noted.handle, noted.service_url, noted.key], did)?;
     let differs = |old: &Option<String>, new: &Option<String>| old.is_some() && old != new;
     if differs(&before.service_url, &noted.service_url) {
-        happenings::add(desk, did, Change::ServiceChanged, state, now)?;
+        told.extend(happenings::add(desk, did, Change::ServiceChanged, state, now)?);
     }
     if differs(&before.key, &noted.key) {
-        happenings::add(desk, did, Change::KeyChanged, state, now)?;
+        told.extend(happenings::add(desk, did, Change::KeyChanged, state, now)?);
     }
-    Ok(())
+    Ok(told)
 }
 
 /// Remembers that an account was deleted, or that it is there again. Whether it is that of a

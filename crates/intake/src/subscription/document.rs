@@ -4,6 +4,7 @@ use super::watch::Outcome;
 use super::{Known, Subscription, asked_to_wait};
 use crate::bench::{Bench, KeyRead, LineError};
 use crate::clock::wall_clock;
+use crate::life;
 use crate::rejudge::rejudge;
 use crate::shared::Shared;
 use fleet::{Heard, State};
@@ -12,6 +13,7 @@ use label::{Change, Did};
 use std::sync::Arc;
 use store::{LabelerRow, Noted, Remedy, StoreError};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 use verify::Key;
 
@@ -43,7 +45,9 @@ async fn note_handle(shared: &Shared, did: Did, handle: Option<String>) -> Resul
         return Ok(());
     }
     let state = shared.board.get(&did).state.as_str();
-    shared.store.note(did, Noted { handle, ..row.noted }, state, wall_clock()).await
+    let told = shared.store.note(did, Noted { handle, ..row.noted }, state, wall_clock()).await?;
+    life::tell_all(&told);
+    Ok(())
 }
 
 impl Subscription {
@@ -56,7 +60,8 @@ impl Subscription {
         if fresh {
             self.watch.asks(&self.shared);
         }
-        let outcome = self.shared.resolver.resolve(&self.labeler, want).await;
+        let span = tracing::debug_span!("resolve", labeler = %self.labeler, fresh);
+        let outcome = self.shared.resolver.resolve(&self.labeler, want).instrument(span).await;
         let row = self.row().await?;
         match outcome {
             Ok(_) if self.is_deleted(&row) => self.gone("its account was deleted".into()).await,
@@ -154,7 +159,6 @@ impl Subscription {
         }
         if moved {
             self.watch.changed();
-            tracing::info!(labeler = %self.labeler, %service, "the labeler has moved");
             self.status.connected_since = None;
             self.hang_up();
             self.happened(Change::Disconnected).await?;
@@ -196,7 +200,7 @@ impl Subscription {
         let changed = noted != row.noted;
         if changed {
             let (did, state) = (self.labeler.clone(), self.status.state.as_str());
-            self.shared.store.note(did, noted, state, wall_clock()).await?;
+            life::tell_all(&self.shared.store.note(did, noted, state, wall_clock()).await?);
         }
         self.aside.shutdown().await;
         let (shared, labeler, resolved) =

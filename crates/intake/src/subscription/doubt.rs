@@ -5,6 +5,7 @@ use super::{Subscription, asked_to_wait};
 use crate::clock::wall_clock;
 use crate::confirm::{Confirmed, Unclear, confirm};
 use crate::dial::dial;
+use crate::life;
 use crate::line::{Line, LineError};
 use crate::socket::Came;
 use fleet::{Heard, State};
@@ -30,10 +31,12 @@ impl Subscription {
         self.place = None;
         match confirmed {
             Ok(Confirmed::Reset { why }) => {
-                tracing::warn!(labeler = %self.labeler, why, "the labeler has started over");
                 self.doubt.take();
                 let (did, state) = (self.labeler.clone(), State::Backfilling.as_str());
-                self.shared.store.reset(did, row.epoch, state, wall_clock()).await?;
+                let told = self.shared.store.reset(did, row.epoch, state, wall_clock()).await?;
+                if let Some(event) = told {
+                    life::tell(&event, Some(&why), None);
+                }
                 self.reread_at = None;
                 self.trouble(State::Waiting, format!("it has started over: {why}"));
                 Ok(Heard::Reset)

@@ -13,6 +13,7 @@ mod watch;
 use crate::bench::KeyRead;
 use crate::calls::Listener;
 use crate::clock::wall_clock;
+use crate::life::{self, Pace};
 use crate::line::Doubt;
 use crate::places::Place;
 use crate::reading::Reading;
@@ -51,6 +52,12 @@ struct Subscription {
     /// Frames that are left out, as was told already.
     left_out: Option<(Seq, Seq)>,
     salt: u64,
+    /// Whether consumers were told last that it is.
+    connected: bool,
+    /// Where the stored cursor was seen last.
+    cursor: Seq,
+    /// Of lines about connections.
+    pace: Pace,
     /// Asks for the handle while the stream is already being read; one task at most.
     aside: JoinSet<()>,
 }
@@ -64,6 +71,7 @@ pub(crate) async fn follow(shared: Shared, labeler: Did) -> Result<(), StoreErro
     let (mut link, mut order) = Link::start(salt, shared.rest);
     let mut subscription = Subscription {
         bell: shared.calls.listen(labeler.clone()),
+        pace: Pace::new(shared.clock.now()),
         shared,
         labeler,
         status: Status::default(),
@@ -75,6 +83,8 @@ pub(crate) async fn follow(shared: Shared, labeler: Did) -> Result<(), StoreErro
         doubt: Doubt::default(),
         left_out: None,
         salt,
+        connected: false,
+        cursor: Seq::START,
         aside: JoinSet::new(),
     };
     loop {
@@ -127,6 +137,7 @@ impl Subscription {
     /// The store could not be asked just now; the link decides when to try again.
     fn failed(&mut self, order: Order, error: &StoreError) -> Heard {
         self.hang_up();
+        self.connected = false;
         self.trouble(State::Waiting, error.to_string());
         match order {
             Order::Look { .. } => Heard::Unasked { retry_after: None },
@@ -136,6 +147,9 @@ impl Subscription {
 
     /// Lets go of the connection.
     fn hang_up(&mut self) {
+        if let Some(line) = self.reading.as_mut().and_then(|reading| reading.line()) {
+            self.cursor = line.cursor();
+        }
         self.reading = None;
         self.place = None;
         self.watch.give_up();
@@ -143,8 +157,15 @@ impl Subscription {
 
     /// Notes a trouble, and the state it puts the labeler in.
     fn trouble(&mut self, state: State, why: String) {
-        if self.status.error.as_deref() != Some(&why) {
-            tracing::info!(labeler = %self.labeler, state = state.as_str(), why, "labeler in trouble");
+        // That the stream ends is told with its reason in a moment.
+        if !self.connected && self.status.error.as_deref() != Some(&why) {
+            match self.pace.allows(self.shared.clock.now()) {
+                Some(left_out) => {
+                    let cursor = self.cursor;
+                    life::tell_trouble(&self.labeler, state.as_str(), cursor, &why, left_out);
+                }
+                None => tracing::debug!(labeler = %self.labeler, why, "labeler in trouble"),
+            }
         }
         self.status.error = Some(why);
         self.status.connected_since = None;
@@ -164,15 +185,43 @@ impl Subscription {
         heard
     }
 
-    /// Lets consumers know.
+    /// Lets consumers and people know.
     async fn happened(&mut self, change: Change) -> Result<(), StoreError> {
+        let why = self.status.error.clone().filter(|_| change != Change::Connected);
+        self.happened_since(change, why.as_deref()).await
+    }
+
+    /// The same, with the reason.
+    async fn happened_since(
+        &mut self,
+        change: Change,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        match change {
+            Change::Connected => self.connected = true,
+            Change::Disconnected => self.connected = false,
+            _ => {}
+        }
         let (did, state) = (self.labeler.clone(), self.status.state.as_str());
-        self.shared.store.happened(did, change, state, wall_clock()).await
+        let told = self.shared.store.happened(did, change, state, wall_clock()).await?;
+        let Some(event) = told else { return Ok(()) };
+        if matches!(change, Change::Connected | Change::Disconnected) {
+            match self.pace.allows(self.shared.clock.now()) {
+                Some(left_out) => life::tell(&event, why, left_out),
+                None => tracing::debug!(labeler = %self.labeler, why, "labeler {change}"),
+            }
+        } else {
+            life::tell(&event, why, None);
+        }
+        Ok(())
     }
 
     async fn row(&mut self) -> Result<LabelerRow, StoreError> {
         let row = self.shared.store.labeler(self.labeler.clone()).await?;
         let tracked = row.filter(|row| row.tracked);
+        if let Some(row) = &tracked {
+            self.cursor = row.cursor;
+        }
         tracked.ok_or_else(|| StoreError::NotTracked(self.labeler.clone()))
     }
 }

@@ -62,7 +62,6 @@ impl Subscription {
                 let reading = Reading::new(shared, known.service, labeler, socket, line, purpose);
                 self.reading = Some(Box::new(reading));
                 self.status.connected_since = Some(wall_clock());
-                tracing::info!(labeler = %self.labeler, cursor = cursor.get(), "stream open");
                 self.show(if row.caught_up { State::Live } else { State::Backfilling });
                 self.happened(Change::Connected).await?;
                 if beyond > 0 {
@@ -85,7 +84,6 @@ impl Subscription {
             "the stream breaks off after frame {after}; it is read from {until} on, and what lies \
              between is lost"
         );
-        tracing::warn!(labeler = %self.labeler, why, "frames cannot be read");
         self.status.error = Some(why);
         self.show(self.status.state);
         self.happened(Change::Gap).await
@@ -219,13 +217,12 @@ impl Subscription {
                 }
                 Step::CaughtUp => {
                     self.in_order();
-                    tracing::info!(labeler = %self.labeler, "caught up");
                     self.show(State::Live);
                 }
                 Step::Steady => self.in_order(),
                 Step::Gap => {
-                    tracing::warn!(labeler = %self.labeler, "labels were lost: OutdatedCursor");
-                    self.happened(Change::Gap).await?;
+                    let why = "the labeler says OutdatedCursor";
+                    self.happened_since(Change::Gap, Some(why)).await?;
                 }
                 Step::Settled(frame) => {
                     let epoch = self.row().await?.epoch;

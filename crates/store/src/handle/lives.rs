@@ -4,7 +4,7 @@ use super::Store;
 use crate::{
     Doubtful, Gathered, HeldFrames, Readmitted, StoreError, contents, epochs, frames, rejudge,
 };
-use label::{Did, Epoch, EventId, Millis, Seq};
+use label::{Did, Epoch, EventId, LabelerEvent, Millis, Seq};
 
 impl Store {
     /// What is held of these labels of a labeler, by frame and place, in this epoch.
@@ -38,7 +38,7 @@ impl Store {
     }
 
     /// Begins a new epoch after this one, and tells it. The labeler is read from 0 then, and has
-    /// to be [gathered](Store::gather) before.
+    /// to be [gathered](Store::gather) before. Answers what was told.
     ///
     /// # Errors
     /// `Moved` when it is in another epoch already, `NotTracked`, and the general ones.
@@ -48,7 +48,7 @@ impl Store {
         epoch: Epoch,
         state: &'static str,
         now: Millis,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<LabelerEvent>, StoreError> {
         self.grow(1, move |desk| epochs::reset(desk, &did, epoch, state, now)).await
     }
 

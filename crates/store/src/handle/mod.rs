@@ -126,11 +126,11 @@ impl Store {
         did: Did,
         state: &'static str,
         now: Millis,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<LabelerEvent>, StoreError> {
         self.write(1, move |desk| labelers::caught_up(desk, &did, state, now)).await
     }
 
-    /// Remembers what the DID document says.
+    /// Remembers what the DID document says. Answers what that changed, as it was told.
     ///
     /// # Errors
     /// `NotTracked`, and the general ones.
@@ -140,11 +140,12 @@ impl Store {
         noted: Noted,
         state: &'static str,
         now: Millis,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<LabelerEvent>, StoreError> {
         self.write(1, move |desk| labelers::note(desk, &did, &noted, state, now)).await
     }
 
     /// Adds to the log that something happened to a labeler, which then was in this state.
+    /// Answers it, if it is news.
     ///
     /// # Errors
     /// The general ones.
@@ -154,15 +155,16 @@ impl Store {
         change: Change,
         state: &'static str,
         now: Millis,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<LabelerEvent>, StoreError> {
         self.write(1, move |desk| happenings::add(desk, &did, change, state, now)).await
     }
 
     /// Adds to the log who is tracked and who no longer is, as far as that is not there yet.
+    /// Answers what was added.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn announce(&self, now: Millis) -> Result<(), StoreError> {
+    pub async fn announce(&self, now: Millis) -> Result<Vec<LabelerEvent>, StoreError> {
         self.write(1, move |desk| happenings::announce(desk, now)).await
     }
 
