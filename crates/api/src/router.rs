@@ -5,6 +5,7 @@ use crate::guard::{Guard, check};
 use crate::kept::Kept;
 use crate::label_stats;
 use crate::metrics::{Render, page};
+use crate::requests;
 use crate::routes::{Route, Routes};
 use crate::{
     consumers, document, handles, happenings, health, hydrate, keys, labelers, query_labels,
@@ -78,6 +79,7 @@ impl std::ops::Deref for Shared {
 /// Every route, `/channel` included, with password, origin and host checks, the body
 /// limit and the one error shape.
 pub fn router(parts: Parts) -> Router {
+    requests::describe();
     let guard =
         Arc::new(Guard::new(parts.browser_hosts, parts.password.as_deref(), parts.public_xrpc));
     let channel = parts.deliver.routes();
@@ -103,6 +105,7 @@ pub fn router(parts: Parts) -> Router {
         .fallback(no_route)
         .layer(from_fn(normalise))
         .layer(from_fn_with_state(guard, check))
+        .layer(from_fn(requests::observe))
 }
 
 /// Every route there is, those of `deliver` and `stream` included.

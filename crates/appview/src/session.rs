@@ -10,6 +10,7 @@ use crate::write::{Wrote, put, put_with_care};
 use label::EventId;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Socket, ToStatement};
+use tracing::Instrument as _;
 
 /// What the server is told. A statement is given up by it before we give up the connection, a
 /// connection that broke lets go of the lock soon, and plans are made for few rows: with many it
@@ -89,10 +90,14 @@ impl Session {
         from: EventId,
         to: EventId,
     ) -> Result<Wrote, Trouble> {
-        let wrote = match within("writing", self.try_to_write(rows, from, to)).await? {
-            Some(wrote) => wrote,
-            None => within("writing with care", self.write_with_care(rows, from, to)).await?,
+        let span = tracing::debug_span!("appview write", rows = rows.len(), to = to.get());
+        let writing = async {
+            match within("writing", self.try_to_write(rows, from, to)).await? {
+                Some(wrote) => Ok(wrote),
+                None => within("writing with care", self.write_with_care(rows, from, to)).await,
+            }
         };
+        let wrote = writing.instrument(span).await?;
         metrics::counter!("labeltap_appview_rows_written_total").increment(wrote.written);
         metrics::counter!("labeltap_appview_rows_removed_total").increment(wrote.removed);
         Ok(wrote)

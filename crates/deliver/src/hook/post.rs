@@ -8,12 +8,14 @@ use super::failure::Failure;
 use super::sign::signature;
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use std::fmt;
 use std::time::Duration;
 use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 use url::Url;
 
 #[cfg(test)]
@@ -137,6 +139,18 @@ impl Poster {
         attempt: u32,
         body: Bytes,
     ) -> Result<(), Failure> {
+        let host = hook.url.host_str();
+        let span = tracing::debug_span!("webhook", event_id = id, attempt, host, status = Empty);
+        self.post_within(&span, hook, (id, attempt), body).instrument(span.clone()).await
+    }
+
+    async fn post_within(
+        &self,
+        span: &Span,
+        hook: &Hook,
+        (id, attempt): (i64, u32),
+        body: Bytes,
+    ) -> Result<(), Failure> {
         let url = if hook.password.is_some() { bare(&hook.url) } else { hook.url.clone() };
         let mut request = self
             .client
@@ -144,6 +158,9 @@ impl Poster {
             .header(CONTENT_TYPE, "application/json")
             .header("labeltap-event-id", id)
             .header("labeltap-attempt", attempt);
+        let mut trace = HeaderMap::new();
+        traces::pass_on(span, &mut trace);
+        request = request.headers(trace);
         if let Some(password) = &hook.password {
             request = request.basic_auth(USER, Some(password));
         }
@@ -153,6 +170,7 @@ impl Poster {
         let answered = request.body(body).send().await;
         let answer = answered.map_err(|error| Failure::unanswered(&error, self.limits.request))?;
         let (status, headers) = (answer.status(), answer.headers());
+        span.record("status", status.as_u16());
         let outcome = if status.is_success() {
             Ok(())
         } else {
