@@ -8,6 +8,7 @@
 //! an empty one counts as unset, and a wrong value has to be told in one line that names
 //! where it came from. What a setting does is left to whoever is given it.
 
+mod builder;
 mod check;
 mod export;
 mod flags;
@@ -21,6 +22,7 @@ mod tail;
 mod usage;
 mod values;
 
+pub use builder::Builder;
 pub use check::Check;
 pub use export::Export;
 pub use run::Run;

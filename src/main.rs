@@ -4,6 +4,7 @@
 //! 2: the command line is wrong.
 
 use labeltap::config::{Check, Command, Export, Run, Stats, Status, Tail};
+use labeltap::status::Painter;
 use labeltap::{Service, config};
 use std::future::Future;
 use std::process::ExitCode;
@@ -44,10 +45,20 @@ fn fail(code: u8, why: &str) -> ExitCode {
 
 async fn serve(run: Run) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
-    labeltap::log(run.log_level, run.log_format);
-    let service = Service::bind(run).await.map_err(|error| error.to_string())?;
-    tracing::info!(address = %service.address(), "listening");
-    service.run(stop).await.map_err(|ended| ended.to_string())?;
+    let painter = run.shows_progress().then(Painter::new);
+    let traces = labeltap::log(&run, painter.as_ref()).map_err(|error| error.to_string())?;
+    let mut service = Service::bind(run).await.map_err(|error| error.to_string())?;
+    if let Some(painter) = painter {
+        service.show(painter);
+    }
+    if let Some(address) = service.address() {
+        tracing::info!(%address, "listening");
+    }
+    let ended = service.run(stop).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended.map_err(|ended| ended.to_string())?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! The service: its parts, put together. Nothing here knows what a label is.
 
-use crate::config::{Bind, Named, Run, Secret};
+use crate::config::{Bind, Builder, Named, Run, Secret, UsageError};
 use crate::crew::{Crew, Ended};
 use crate::{retention, states, telemetry};
 use axum::Router;
@@ -29,6 +29,9 @@ const CLOSING: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] UsageError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
     Bind {
@@ -51,26 +54,33 @@ pub enum StartError {
 /// A service that listens and is about to run.
 pub struct Service {
     crew: Crew,
-    store: Store,
-    address: SocketAddr,
+    parts: Parts,
+    address: Option<SocketAddr>,
     metrics_address: Option<SocketAddr>,
 }
 
+/// What a program asks while the service runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) deliver: deliver::Deliver,
+    pub(crate) hosts: Hosts,
+}
+
 impl Service {
+    /// Settings of a service within this program.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
     /// Puts the service together. Listens first, so that when the address is taken the
     /// database is not touched.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn bind(run: Run) -> Result<Self, StartError> {
-        let listener = listen(run.bind).await?;
-        let metrics_listener = match run.metrics_listen {
-            Some(bind) => Some(listen(bind).await?),
-            None => None,
-        };
-        let address = bound(run.bind, &listener)?;
-        let metrics_address =
-            metrics_listener.as_ref().map(|listener| bound(run.bind, listener)).transpose()?;
+        let (listener, address) = listen(run.bind).await?.unzip();
+        let (metrics_listener, metrics_address) = listen(run.metrics_listen).await?.unzip();
         let resolver = identity::Resolver::new(identity::Settings {
             plc_url: run.plc_url.clone(),
             allow_private_hosts: run.allow_private_hosts,
@@ -127,6 +137,7 @@ impl Service {
             recorder.render() + &chosen.unwrap_or_default()
         });
         let apart = metrics_listener.is_some();
+        let parts = Parts { store: store.clone(), deliver: deliver.clone(), hosts: hosts(&run) };
         let router = api::router(api::Parts {
             store: store.clone(),
             board: board.clone(),
@@ -142,17 +153,19 @@ impl Service {
             relay: discovery(&run).relay_name(),
             now: intake::wall_clock,
         });
-        crew.add("api", serve(listener, router, crew.stop()));
+        if let Some(listener) = listener {
+            crew.add("api", serve(listener, router, crew.stop()));
+        }
         if let Some(listener) = metrics_listener {
             crew.add("metrics server", serve(listener, api::metrics_router(render), crew.stop()));
         }
         crew.add("intake", intake::run(store.clone(), resolver, board, reading(&run), crew.stop()));
-        Ok(Self { crew, store, address, metrics_address })
+        Ok(Self { crew, parts, address, metrics_address })
     }
 
-    /// Where the API listens.
+    /// Where the API listens, if it does.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -162,6 +175,11 @@ impl Service {
         self.metrics_address
     }
 
+    /// What a program asks.
+    pub(crate) fn parts(&self) -> Parts {
+        self.parts.clone()
+    }
+
     /// Runs until the signal, then stops: nothing more is read, the transaction in hand is
     /// finished, acks are saved.
     ///
@@ -169,16 +187,19 @@ impl Service {
     /// [`Ended`], when a part was lost or did not stop in time.
     pub async fn run(self, signal: impl Future<Output = ()>) -> Result<(), Ended> {
         let ended = self.crew.run(signal, GRACE).await;
-        let closed = tokio::time::timeout(CLOSING, self.store.close()).await;
+        let closed = tokio::time::timeout(CLOSING, self.parts.store.close()).await;
         ended.and(closed.map_err(|_| Ended::Late))
     }
 }
 
-async fn listen(bind: Bind) -> Result<TcpListener, StartError> {
+/// Listens there, if anywhere, and says where that is.
+async fn listen(bind: Option<Bind>) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(bind) = bind else { return Ok(None) };
     let mut failed = None;
     for address in bind.tries() {
-        match TcpListener::bind(address).await {
-            Ok(listener) => return Ok(listener),
+        let listening = TcpListener::bind(address).await;
+        match listening.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+            Ok((address, listener)) => return Ok(Some((listener, address))),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 failed = Some(error);
                 break;
@@ -188,11 +209,6 @@ async fn listen(bind: Bind) -> Result<TcpListener, StartError> {
     }
     let reason = failed.unwrap_or_else(|| io::ErrorKind::InvalidInput.into());
     Err(StartError::Bind { address: bind.to_string(), reason })
-}
-
-fn bound(bind: Bind, listener: &TcpListener) -> Result<SocketAddr, StartError> {
-    let failed = |reason| StartError::Bind { address: bind.to_string(), reason };
-    listener.local_addr().map_err(failed)
 }
 
 fn hosts(run: &Run) -> Hosts {

@@ -1,18 +1,29 @@
 //! What was given for a setting, and where: the flag, else the first variable that is not
-//! empty, else the default.
+//! empty, else the default. Whoever embeds the service gives neither, but texts, which are read
+//! by the same rules.
 
 use super::secret::Secret;
 use super::table::{Setting, Takes};
 use super::usage::UsageError;
 use super::values::Wrong;
 use clap::ArgMatches;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// The flags and variables of one call.
+/// Texts by the names of their settings.
+pub(super) type Texts = BTreeMap<&'static str, String>;
+
+/// What one call was given.
 pub(super) struct Given<'a> {
     settings: &'static [Setting],
-    flags: &'a ArgMatches,
-    var: &'a dyn Fn(&str) -> Option<OsString>,
+    from: From<'a>,
+}
+
+enum From<'a> {
+    /// Flags and variables.
+    Process { flags: &'a ArgMatches, var: &'a dyn Fn(&str) -> Option<OsString> },
+    /// The program around us.
+    Program(&'a Texts),
 }
 
 /// A setting's text and where it is from.
@@ -28,7 +39,12 @@ impl<'a> Given<'a> {
         flags: &'a ArgMatches,
         var: &'a dyn Fn(&str) -> Option<OsString>,
     ) -> Self {
-        Self { settings, flags, var }
+        Self { settings, from: From::Process { flags, var } }
+    }
+
+    /// What a program gives.
+    pub(super) fn by_program(settings: &'static [Setting], texts: &'a Texts) -> Self {
+        Self { settings, from: From::Program(texts) }
     }
 
     /// The value of a setting; `None` when nothing was given and there is no default.
@@ -64,23 +80,40 @@ impl<'a> Given<'a> {
             debug_assert!(false, "{name} is not in the table");
             return Ok(None);
         };
-        if let Some(text) = self.flags.get_one::<String>(name) {
-            let from = format!("--{name}");
-            return Ok(Some(Text { setting, from, text: text.clone() }));
-        }
-        for variable in setting.variables {
-            let Some(value) = (self.var)(variable).filter(|value| !value.is_empty()) else {
-                continue;
-            };
-            let from = format!("{variable} (for --{name})");
-            let text = value
-                .into_string()
-                .map_err(|_| UsageError::wrong(&from, "bytes that are no text", setting.allowed))?;
-            return Ok(Some(Text { setting, from, text }));
-        }
-        let text = setting.default.map(str::to_owned);
-        Ok(text.map(|text| Text { setting, from: String::new(), text }))
+        let given = match &self.from {
+            From::Process { flags, var } => from_process(setting, flags, var)?,
+            From::Program(texts) => texts.get(name).map(|text| Text {
+                setting,
+                from: name.to_owned(),
+                text: text.clone(),
+            }),
+        };
+        let default = setting.default.map(str::to_owned);
+        Ok(given.or(default.map(|text| Text { setting, from: String::new(), text })))
     }
+}
+
+fn from_process(
+    setting: &'static Setting,
+    flags: &ArgMatches,
+    var: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Option<Text>, UsageError> {
+    let name = setting.name;
+    if let Some(text) = flags.get_one::<String>(name) {
+        let from = format!("--{name}");
+        return Ok(Some(Text { setting, from, text: text.clone() }));
+    }
+    for variable in setting.variables {
+        let Some(value) = var(variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let from = format!("{variable} (for --{name})");
+        let text = value
+            .into_string()
+            .map_err(|_| UsageError::wrong(&from, "bytes that are no text", setting.allowed))?;
+        return Ok(Some(Text { setting, from, text }));
+    }
+    Ok(None)
 }
 
 impl Text {

@@ -18,8 +18,8 @@ const MANY: u64 = 100_000;
 pub struct Run {
     /// The SQLite file.
     pub database: PathBuf,
-    /// Where the API listens.
-    pub bind: Bind,
+    /// Where the API listens; nowhere only in a program that embeds the service.
+    pub bind: Option<Bind>,
     /// Where `/metrics` listens, if apart.
     pub metrics_listen: Option<Bind>,
     /// Names under which the API may be reached, in lower case, without port.
@@ -68,6 +68,8 @@ pub struct Run {
     pub min_free_space: u64,
     /// How long labels that no longer apply are kept; `None`: for ever.
     pub retain_superseded: Option<Duration>,
+    /// The collector that gets traces.
+    pub otlp_endpoint: Option<Url>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How; `None`: text on a terminal, else JSON.
@@ -84,7 +86,7 @@ impl Run {
         let firehose = given.value("firehose", values::firehose)?;
         Ok(Self {
             database: given.value("database-url", values::sqlite)?,
-            bind: given.value("bind", values::bind)?,
+            bind: Some(given.value("bind", values::bind)?),
             metrics_listen: given.value("metrics-listen", values::metrics_listen)?,
             public_xrpc: given.value("public-xrpc", values::yes_no)?,
             browser_hosts: given.optional("host", values::names)?.unwrap_or_default(),
@@ -110,6 +112,7 @@ impl Run {
             appview: given.optional("appview-database-url", values::postgres)?,
             min_free_space: given.value("min-free-space", values::size)?,
             retain_superseded: given.value("retain-superseded", values::retention)?,
+            otlp_endpoint: given.optional("otlp-endpoint", values::web)?,
             log_level: given.value("log-level", values::log_level)?,
             log_format: given.optional("log-format", values::log_format)?,
             progress: given.optional("progress", values::yes_no)?,

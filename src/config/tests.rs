@@ -61,7 +61,7 @@ const ROWS: &[Row] = &[
     ),
     row!(
         "bind",
-        |r| r.bind.to_string(),
+        |r| r.bind.unwrap().to_string(),
         "127.0.0.1:2480",
         (":80", ":80"),
         ("localhost:1", "127.0.0.1:1"),
@@ -184,6 +184,14 @@ const ROWS: &[Row] = &[
         ("postgres://u:p@h:1/d?schema=s", "h:1/d"),
         ("postgresql://h", "h:5432/"),
         "mysql://h"
+    ),
+    row!(
+        "otlp-endpoint",
+        |r| r.otlp_endpoint.as_ref().map_or(String::new(), ToString::to_string),
+        "",
+        ("http://c:4318", "http://c:4318/"),
+        ("https://c/otlp", "https://c/otlp"),
+        "grpc://c"
     ),
     row!(
         "min-free-space",
