@@ -2,11 +2,13 @@
 
 use crate::config::{Bind, Builder, Named, Run, Secret, UsageError};
 use crate::crew::{Crew, Ended};
-use crate::{retention, states, telemetry};
+use crate::status::Painter;
+use crate::{progress, retention, states, telemetry};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use fleet::{Board, Rest};
 use label::Hosts;
+use pulse::Pulse;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -64,6 +66,7 @@ pub struct Service {
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) deliver: deliver::Deliver,
+    pub(crate) pulse: Pulse,
     pub(crate) hosts: Hosts,
 }
 
@@ -113,7 +116,7 @@ impl Service {
             letting_go.await;
             Ok::<(), std::convert::Infallible>(())
         });
-        let (pulse, beating) = pulse::Pulse::start(
+        let (pulse, beating) = Pulse::start(
             pulse::Parts {
                 store: store.clone(),
                 board: board.clone(),
@@ -137,7 +140,12 @@ impl Service {
             recorder.render() + &chosen.unwrap_or_default()
         });
         let apart = metrics_listener.is_some();
-        let parts = Parts { store: store.clone(), deliver: deliver.clone(), hosts: hosts(&run) };
+        let parts = Parts {
+            store: store.clone(),
+            deliver: deliver.clone(),
+            pulse: pulse.clone(),
+            hosts: hosts(&run),
+        };
         let router = api::router(api::Parts {
             store: store.clone(),
             board: board.clone(),
@@ -178,6 +186,12 @@ impl Service {
     /// What a program asks.
     pub(crate) fn parts(&self) -> Parts {
         self.parts.clone()
+    }
+
+    /// Shows how it goes, in lines that update in place; in the log, where there is no terminal.
+    pub fn show(&mut self, painter: Painter) {
+        let stop = self.crew.stop();
+        self.crew.add("progress", progress::show(self.parts.pulse.clone(), painter, stop));
     }
 
     /// Runs until the signal, then stops: nothing more is read, the transaction in hand is

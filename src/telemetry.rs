@@ -1,13 +1,15 @@
 //! Logs and metrics: where they go and in what form.
 
 use crate::config::{LogFormat, LogLevel, Run};
+use crate::status::Painter;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use traces::{Export, ExportError};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -20,17 +22,19 @@ const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// Starts logging to standard output: JSON, or text when that is a terminal; and the export of
 /// traces, if there is a collector. The libraries below us are heard from `warn` on.
 ///
+/// Lines go above those that `painter` keeps in place.
+///
 /// For `main` alone: a program that embeds the service has a logger of its own, and our lines
 /// and spans go there.
 ///
 /// # Errors
 /// When the collector's address cannot be used.
-pub fn log(run: &Run) -> Result<Option<Export>, ExportError> {
+pub fn log(run: &Run, painter: Option<&Painter>) -> Result<Option<Export>, ExportError> {
     let terminal = std::io::stdout().is_terminal();
     let version = env!("CARGO_PKG_VERSION");
     let collector = run.otlp_endpoint.as_ref();
     let export = collector.map(|url| Export::start(url, version)).transpose()?;
-    let lines = tracing_subscriber::fmt::layer();
+    let lines = tracing_subscriber::fmt::layer().with_writer(Output(painter.cloned()));
     let lines = match run.log_format {
         Some(LogFormat::Text) => lines.with_ansi(terminal).boxed(),
         None if terminal => lines.boxed(),
@@ -48,6 +52,31 @@ pub fn log(run: &Run) -> Result<Option<Export>, ExportError> {
     // Somebody who calls this twice logs already; then that stays.
     drop(started);
     Ok(export)
+}
+
+/// Standard output, above what is painted.
+#[derive(Debug, Clone)]
+struct Output(Option<Painter>);
+
+impl<'a> MakeWriter<'a> for Output {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl io::Write for &Output {
+    /// A line of the log comes in one piece.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let print = || io::stdout().lock().write_all(line);
+        self.0.as_ref().map_or_else(print, |painter| painter.above(print))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().lock().flush()
+    }
 }
 
 /// What is logged at this level.

@@ -6,6 +6,7 @@ use super::usage::UsageError;
 use super::values::{self, Bind, LogFormat, LogLevel, Named};
 use appview::Target;
 use label::Hosts;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -79,6 +80,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether to show a summary that updates in place: as asked, or on a terminal.
+    #[must_use]
+    pub fn shows_progress(&self) -> bool {
+        self.progress.unwrap_or_else(|| std::io::stderr().is_terminal())
+    }
+
     pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {
         let allow_private_hosts = given.value("allow-private-hosts", values::yes_no)?;
         let hosts = if allow_private_hosts { Hosts::Private } else { Hosts::Public };

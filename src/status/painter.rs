@@ -24,6 +24,12 @@ impl Painter {
         Self { all: MultiProgress::with_draw_target(target), bars: Arc::default() }
     }
 
+    /// Whether there is no terminal to paint on.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.all.is_hidden()
+    }
+
     /// Shows these and no others.
     pub(crate) fn paint(&self, lines: &[Line]) {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);

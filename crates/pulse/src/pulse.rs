@@ -45,6 +45,12 @@ struct Inner {
     latest: Mutex<Option<Arc<Snapshot>>>,
 }
 
+impl std::fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pulse").field("begun", &self.0.begun).finish_non_exhaustive()
+    }
+}
+
 impl Pulse {
     /// A handle, and the future that looks until `stop`. While the store does not answer nothing
     /// is looked at; that is said elsewhere.
