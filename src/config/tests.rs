@@ -186,14 +186,6 @@ const ROWS: &[Row] = &[
         "mysql://h"
     ),
     row!(
-        "otlp-endpoint",
-        |r| r.otlp_endpoint.as_ref().map_or(String::new(), ToString::to_string),
-        "",
-        ("http://c:4318", "http://c:4318/"),
-        ("https://c/otlp", "https://c/otlp"),
-        "grpc://c"
-    ),
-    row!(
         "min-free-space",
         |r| r.min_free_space.to_string(),
         "1073741824",
@@ -248,6 +240,14 @@ const ROWS: &[Row] = &[
         (":9", ":9"),
         ("off", ""),
         "9"
+    ),
+    row!(
+        "otlp-endpoint",
+        |r| r.otlp_endpoint.as_ref().map_or(String::new(), ToString::to_string),
+        "",
+        ("http://c:4318", "http://c:4318/"),
+        ("https://c/otlp", "https://c/otlp"),
+        "grpc://c"
     ),
     row!(
         "progress",

@@ -233,7 +233,7 @@ async fn a_piped_log_is_json_to_the_last_line() {
     assert!(lines.len() < 200, "one line per event of a labeler's life, not {}", lines.len());
     let of_the_labeler = lines.iter().filter(|line| line["labeler"] == did);
     let said: Vec<&str> = of_the_labeler.filter_map(|line| line["message"].as_str()).collect();
-    assert!(said.contains(&"stream open") && said.contains(&"caught up"), "{said:?}");
+    assert!(said.contains(&"labeler connected") && said.contains(&"labeler caught up"), "{said:?}");
 }
 
 /// What `labeltap tail` printed, line by line.

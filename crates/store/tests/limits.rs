@@ -34,7 +34,7 @@ async fn without_room_nothing_is_accepted_and_what_makes_room_goes_on() {
         store.add_labelers(vec![did("cat")], Source::Api, Millis(2)).await.map(drop),
         store.readmit(did("ann"), vec![]).await.map(drop),
         store.gather(did("ann"), None).await.map(drop),
-        store.reset(did("ann"), label::Epoch::FIRST, "live", Millis(2)).await,
+        store.reset(did("ann"), label::Epoch::FIRST, "live", Millis(2)).await.map(drop),
     ];
     for refused in refused {
         let error = refused.unwrap_err();
