@@ -41,6 +41,7 @@ mod routes;
 mod slow;
 mod spoof;
 mod states;
+mod status;
 mod tap;
 mod traces;
 mod turns;
