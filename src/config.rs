@@ -13,6 +13,7 @@ mod check;
 mod export;
 mod flags;
 mod given;
+mod paper;
 mod run;
 mod secret;
 mod stats;
@@ -25,6 +26,7 @@ mod values;
 pub use builder::Builder;
 pub use check::Check;
 pub use export::Export;
+pub use paper::{Page, pages};
 pub use run::Run;
 pub use secret::Secret;
 pub use stats::Stats;
@@ -35,6 +37,7 @@ pub use values::{Bind, LogFormat, LogLevel, Named};
 
 use given::Given;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -51,7 +54,9 @@ pub enum Command {
     Export(Box<Export>),
     /// Print tables.
     Stats(Stats),
-    /// Print this text (help or version) on standard output and end well.
+    /// Write every man page into this folder.
+    Man(PathBuf),
+    /// Print this text (help, version, completions, a man page) on standard output and end well.
     Show(String),
 }
 
@@ -89,6 +94,16 @@ pub fn parse(
         }
         Some(("stats", flags)) => {
             Stats::read(&Given::new(table::STATS, flags, var)).map(Command::Stats)
+        }
+        Some(("completions", flags)) => {
+            let shell = flags.get_one::<String>(paper::SHELL).map_or("", String::as_str);
+            let script = paper::completions(shell).ok_or_else(UsageError::no_command)?;
+            Ok(Command::Show(script))
+        }
+        Some(("man", flags)) => {
+            let dir = Given::new(table::MAN, flags, var).optional("dir", values::text)?;
+            let page = || pages().into_iter().next().map(|page| page.text).unwrap_or_default();
+            Ok(dir.map_or_else(|| Command::Show(page()), |dir| Command::Man(PathBuf::from(dir))))
         }
         _ => Err(UsageError::no_command()),
     }

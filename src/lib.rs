@@ -42,6 +42,7 @@ pub mod config;
 pub mod crew;
 mod events;
 pub mod export;
+pub mod man;
 mod progress;
 mod retention;
 mod running;

@@ -7,22 +7,33 @@ use labeltap::config::{Check, Command, Export, Run, Stats, Status, Tail};
 use labeltap::status::Painter;
 use labeltap::{Service, config};
 use std::future::Future;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     match config::from_process() {
-        Ok(Command::Show(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(Command::Show(text)) => show(&text),
         Ok(Command::Run(run)) => start(serve(*run)),
         Ok(Command::Tail(tail)) => start(print_events(tail)),
         Ok(Command::Status(status)) => start(show_status(status)),
         Ok(Command::Check(check)) => start(examine(check)),
         Ok(Command::Export(export)) => start(write_labels(*export)),
         Ok(Command::Stats(stats)) => start(print_tables(stats)),
+        Ok(Command::Man(dir)) => match labeltap::man::man(&dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(1, &error.to_string()),
+        },
         Err(usage) => fail(2, &usage.to_string()),
+    }
+}
+
+/// Prints a text. That its reader has enough of it (`| head`) is no failure.
+fn show(text: &str) -> ExitCode {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => fail(1, &error.to_string()),
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -84,11 +84,12 @@ impl Service {
     pub async fn bind(run: Run) -> Result<Self, StartError> {
         let (listener, address) = listen(run.bind).await?.unzip();
         let (metrics_listener, metrics_address) = listen(run.metrics_listen).await?.unzip();
+        // Before the parts, which say what their metrics mean.
+        let recorder = telemetry::record().map_err(|why| StartError::Metrics(why.to_string()))?;
         let resolver = identity::Resolver::new(identity::Settings {
             plc_url: run.plc_url.clone(),
             allow_private_hosts: run.allow_private_hosts,
         })?;
-        let recorder = telemetry::record().map_err(|why| StartError::Metrics(why.to_string()))?;
         let store = Store::open_with(&run.database, Limits { min_free: run.min_free_space })?;
 
         let mut crew = Crew::default();
@@ -131,7 +132,10 @@ impl Service {
         );
         crew.add("pulse", beating);
         let (gauges, shown) = (deliver.clone(), pulse.clone());
+        let process = metrics_process::Collector::new("labeltap_");
+        process.describe();
         let render: api::Render = Arc::new(move || {
+            process.collect();
             gauges.gauge(intake::wall_clock());
             if let Some(sink) = &sink {
                 sink.gauge();

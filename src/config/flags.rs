@@ -1,5 +1,6 @@
 //! The flags and their help, made from the table.
 
+use super::paper;
 use super::table::{CHECK, EXPORT, RUN, STATS, STATUS, Setting, TAIL, Takes};
 use clap::{Arg, ArgAction, Command};
 
@@ -45,9 +46,10 @@ pub(super) fn command() -> Command {
             subcommand("stats", "Print tables of what is stored", STATS)
                 .after_help("docs/export.md says what each number means."),
         )
+        .subcommands(paper::commands())
 }
 
-fn subcommand(name: &'static str, about: &'static str, settings: &[Setting]) -> Command {
+pub(super) fn subcommand(name: &'static str, about: &'static str, settings: &[Setting]) -> Command {
     Command::new(name).about(about).args(settings.iter().map(flag))
 }
 

@@ -251,6 +251,11 @@ pub(super) const EXPORT: &[Setting] = &[
         "Only these verdicts: verified, verified-old-key"),
 ];
 
+/// The settings of `labeltap man`.
+pub(super) const MAN: &[Setting] = &[setting!("dir" [] Value("PATH"),
+        None, "a folder",
+        "Write the page of every command into this folder instead")];
+
 /// The settings of `labeltap stats`. The database is that of `run`.
 pub(super) const STATS: &[Setting] = &[
     setting!("database-url" ["LABELTAP_DATABASE_URL", "TAP_DATABASE_URL"] Value("URL"),

@@ -426,7 +426,7 @@ fn a_password_shows_nowhere() {
 #[test]
 fn every_mistake_of_form_is_one_line() {
     for (args, part) in [
-        (vec![], "run, status, tail, check, export, stats"),
+        (vec![], "run, status, tail, check, export, stats, completions, man"),
         (vec!["walk"], "\"walk\""),
         (vec!["check"], "check: found no labeler"),
         (vec!["check", "nodots"], "check: found \"nodots\""),
@@ -443,6 +443,9 @@ fn every_mistake_of_form_is_one_line() {
         (vec!["run", "--bind=:1", "--bind=:2"], "--bind: found it more than once"),
         (vec!["run", "--bind", ":1\n:2"], r#"":1\n:2""#),
         (vec!["run", "--a\nb"], "--a"),
+        (vec!["completions"], "completions: found no shell, allowed: bash, zsh"),
+        (vec!["completions", "tcsh"], "completions: found \"tcsh\", allowed: bash, zsh"),
+        (vec!["man", "--dir="], "--dir: found nothing, allowed: a folder"),
         (vec!["tail", "--count=0"], "--count"),
         (vec!["tail", "--bind=:1"], "--bind"),
         (vec!["tail", "--url=ws://h"], "--url"),

@@ -1,11 +1,12 @@
 //! What is wrong with the command line, in one line.
 
 use super::check::SUBJECTS;
+use super::paper::SHELLS;
 use clap::Error;
 use clap::error::{ContextKind, ErrorKind};
 
 /// Every command.
-const COMMANDS: &str = "run, status, tail, check, export, stats";
+const COMMANDS: &str = "run, status, tail, check, export, stats, completions, man";
 
 /// A sentence for the operator: which setting, what was found, what is allowed. Never
 /// longer than a line.
@@ -56,7 +57,14 @@ pub(super) fn one_line(error: &Error) -> UsageError {
             let found = said(ContextKind::InvalidSubcommand).unwrap_or_default();
             UsageError::wrong("command", &format!("{found:?}"), COMMANDS)
         }
-        // Only `check` has an argument that must be there.
+        // Only `check` and `completions` have an argument that must be there.
+        ErrorKind::MissingRequiredArgument if arg == "<SHELL>" => {
+            UsageError::wrong("completions", "no shell", &shells())
+        }
+        ErrorKind::InvalidValue if arg == "<SHELL>" => {
+            let found = said(ContextKind::InvalidValue).unwrap_or_default();
+            UsageError::wrong("completions", &format!("{found:?}"), &shells())
+        }
         ErrorKind::MissingRequiredArgument => UsageError::wrong("check", "no labeler", SUBJECTS),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             UsageError::no_command()
@@ -73,4 +81,8 @@ pub(super) fn one_line(error: &Error) -> UsageError {
             UsageError::new(first.trim_start_matches("error: "))
         }
     }
+}
+
+fn shells() -> String {
+    SHELLS.map(|(name, _)| name).join(", ")
 }

@@ -33,6 +33,7 @@ mod many;
 mod map;
 mod network;
 mod operator;
+mod ops;
 mod outage;
 mod raw;
 mod removal;

@@ -89,6 +89,7 @@ fn count(route: String, status: StatusCode, took: Duration) {
 
 /// Says what the numbers are.
 pub(crate) fn describe() {
+    metrics::describe_counter!("labeltap_api_refused_total", "requests refused, by error");
     metrics::describe_counter!(
         "labeltap_api_requests_total",
         "answers of the API, by route and status; an upgrade is a 101"

@@ -59,7 +59,7 @@ impl Progress {
     /// Sets the gauges. To be called when they are about to be read.
     pub fn gauge(&self) {
         // Far below 2^53.
-        metrics::gauge!("labeltap_appview_lag").set(self.lag() as f64);
+        metrics::gauge!("labeltap_appview_lag_events").set(self.lag() as f64);
         metrics::gauge!("labeltap_appview_position").set(self.position() as f64);
         let up = self.0.counted.load(Ordering::Relaxed) && self.trouble().is_none();
         metrics::gauge!("labeltap_appview_up").set(if up { 1.0 } else { 0.0 });
@@ -94,7 +94,7 @@ impl Progress {
 pub(crate) fn describe() {
     use metrics::{describe_counter, describe_gauge};
     describe_gauge!(
-        "labeltap_appview_lag",
+        "labeltap_appview_lag_events",
         "labels of the log that are not in the AppView's table"
     );
     describe_gauge!("labeltap_appview_position", "the last event that is in the AppView's table");

@@ -365,6 +365,11 @@ fn describe() {
     describe_counter!("labeltap_events_encoded_total", "JSON texts made of events");
     describe_counter!("labeltap_consumer_dead_letters_total", "events set aside");
     describe_counter!("labeltap_webhook_requests_total", "requests of webhooks, by outcome");
+    describe_gauge!("labeltap_connections", "open channels, of all consumers");
+    describe_counter!("labeltap_delivered_total", "events sent, repeats included");
+    describe_counter!("labeltap_acked_total", "events acked");
+    describe_counter!("labeltap_redelivered_total", "events sent again, to all consumers");
+    describe_counter!("labeltap_acks_ignored_total", "acks that count for nothing, by reason");
 }
 
 /// Sets the gauges of a consumer that is no more, so that nobody waits for it.

@@ -128,6 +128,7 @@ impl Resolver {
         names: Arc<dyn Names>,
         limits: Limits,
     ) -> Result<Self, SetupError> {
+        describe();
         let tls = Arc::new(tls::client_config()?);
         let guard = Guard::new(rules, names.clone(), limits.connect, tls);
         Ok(Self(Arc::new(Inner {
@@ -308,4 +309,17 @@ pub(crate) fn words(error: FetchError) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a gauge of at most ten thousand")]
 fn count(entries: usize) -> f64 {
     entries as f64
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_counter!("labeltap_identity_lookups_total", "DID documents asked for, by outcome");
+    describe_counter!("labeltap_identity_histories_total", "audit logs asked for, by outcome");
+    describe_gauge!("labeltap_identity_cached", "DID documents remembered");
+    describe_counter!(
+        "labeltap_identity_refused_addresses_total",
+        "connections to private or reserved addresses that others asked for, and did not get"
+    );
+    // Shown from the beginning: what appears with its first count has not grown.
+    metrics::counter!("labeltap_identity_refused_addresses_total").increment(0);
 }

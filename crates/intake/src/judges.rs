@@ -37,6 +37,7 @@ impl Judges {
     pub(crate) fn new(processors: usize, key_tables: usize) -> Self {
         let count = processors.max(1);
         let tables = Arc::new(KeyTables::new(key_tables));
+        metrics::gauge!("labeltap_key_tables_limit_bytes").set(key_tables as f64);
         Self { processors: Arc::new(Semaphore::new(count)), count, tables }
     }
 

@@ -99,6 +99,7 @@ pub async fn run(
     settings: Settings,
     stop: CancellationToken,
 ) -> Result<(), IntakeError> {
+    describe();
     let most_memory = settings.memory.max(wire::MAX_FRAME);
     let shared = Shared {
         store,
@@ -237,4 +238,18 @@ impl Manager {
             _ => Ok(()),
         }
     }
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge};
+    describe_counter!("labeltap_labels_judged_total", "labels read, by verdict");
+    describe_counter!("labeltap_labels_late_total", "labels published below a cursor, and stored");
+    describe_gauge!("labeltap_key_tables", "tables of keys held");
+    describe_gauge!("labeltap_key_tables_bytes", Unit::Bytes, "memory of the tables of keys held");
+    describe_gauge!(
+        "labeltap_key_tables_limit_bytes",
+        Unit::Bytes,
+        "memory they may take (--key-tables)"
+    );
+    describe_counter!("labeltap_key_tables_built_total", "tables of keys made");
 }

@@ -156,18 +156,21 @@ fn gauge(snapshot: &Snapshot) {
 }
 
 fn describe() {
-    use metrics::{Unit, describe_gauge as gauge};
-    gauge!("labeltap_build_info", "1, with the version of the program");
-    gauge!("labeltap_store_labels", "labels stored");
-    gauge!("labeltap_store_file_bytes", Unit::Bytes, "what the database's files take");
-    gauge!(
+    use metrics::{Unit, describe_gauge};
+    describe_gauge!("labeltap_build_info", "1, with the version of the program");
+    describe_gauge!("labeltap_store_labels", "labels stored");
+    describe_gauge!("labeltap_store_file_bytes", Unit::Bytes, "what the database's files take");
+    describe_gauge!(
         "labeltap_store_min_free_bytes",
         Unit::Bytes,
         "room below which nothing more is accepted (--min-free-space)"
     );
-    gauge!("labeltap_store_accepts_writes", "1 while what comes can be stored");
-    gauge!("labeltap_labelers", "labelers that are tracked");
-    gauge!("labeltap_labelers_by_state", "labelers by what they are doing");
-    gauge!("labeltap_labelers_parallelism", "most connections to labelers (--labeler-parallelism)");
-    gauge!("labeltap_labelers_troubled", "labelers that need somebody to look at them");
+    describe_gauge!("labeltap_store_accepts_writes", "1 while what comes can be stored");
+    describe_gauge!("labeltap_labelers", "labelers that are tracked");
+    describe_gauge!("labeltap_labelers_by_state", "labelers by what they are doing");
+    describe_gauge!(
+        "labeltap_labelers_parallelism",
+        "most connections to labelers (--labeler-parallelism)"
+    );
+    describe_gauge!("labeltap_labelers_troubled", "labelers that need somebody to look at them");
 }

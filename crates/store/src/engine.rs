@@ -136,6 +136,10 @@ fn describe() {
         metrics::Unit::Bytes,
         "room for more: free where the database is, and inside its file"
     );
+    metrics::describe_gauge!("labeltap_index_runs", "sorted runs of the index");
+    metrics::describe_counter!("labeltap_index_merges_total", "times two of them became one");
+    // Shown from the beginning: what appears with its first count has not grown.
+    metrics::counter!("labeltap_store_failed_commits_total").increment(0);
 }
 
 fn start_readers<T: Send + 'static>(

@@ -195,7 +195,8 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
     };
     // Shown from the beginning, and not only once it has happened.
     let of = consumer.name.clone();
-    metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => of).increment(0);
+    metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => of.clone()).increment(0);
+    metrics::counter!("labeltap_consumer_dead_letters_total", "consumer" => of).increment(0);
     consumer.furnish(row);
     consumer.count();
     Ok((consumer, inbox))

@@ -132,18 +132,24 @@ impl Parts {
 }
 
 fn describe() {
-    use metrics::{Unit, describe_counter as counter, describe_gauge as gauge};
-    counter!("labeltap_firehose_events_total", "events of the firehose, by kind");
-    counter!("labeltap_firehose_outdated_total", "times the relay no longer had what we lacked");
-    gauge!("labeltap_firehose_connected", "1 while the relay's stream is open");
-    gauge!(
+    use metrics::{Unit, describe_counter, describe_gauge};
+    describe_counter!("labeltap_firehose_events_total", "events of the firehose, by kind");
+    describe_counter!(
+        "labeltap_firehose_outdated_total",
+        "times the relay no longer had what we lacked"
+    );
+    describe_gauge!("labeltap_firehose_connected", "1 while the relay's stream is open");
+    describe_gauge!(
         "labeltap_firehose_lag_seconds",
         Unit::Seconds,
         "between what the last event says of its time and its arrival"
     );
-    gauge!("labeltap_firehose_silent_seconds", Unit::Seconds, "since the last event");
-    gauge!("labeltap_discovery_backlog", "DIDs that wait on disk to be looked up");
-    counter!("labeltap_discovery_lookups_total", "look-ups, by outcome");
-    counter!("labeltap_discovery_found_total", "labelers found, by source");
-    counter!("labeltap_discovery_forged_total", "declarations whose proof does not hold, by place");
+    describe_gauge!("labeltap_firehose_silent_seconds", Unit::Seconds, "since the last event");
+    describe_gauge!("labeltap_discovery_backlog", "DIDs that wait on disk to be looked up");
+    describe_counter!("labeltap_discovery_lookups_total", "look-ups, by outcome");
+    describe_counter!("labeltap_discovery_found_total", "labelers found, by source");
+    describe_counter!(
+        "labeltap_discovery_forged_total",
+        "declarations whose proof does not hold, by place"
+    );
 }
