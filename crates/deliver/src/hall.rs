@@ -41,7 +41,7 @@ pub(crate) enum Call {
     /// To let a connection in.
     Arrive(Box<Arrival>),
     /// To let one in that is read in this process.
-    Read { seat: Seat, place: Place },
+    Read(Box<(Seat, Place)>),
     /// To see that this consumer runs.
     Begin { name: String, begun: oneshot::Sender<()> },
 }
@@ -215,7 +215,7 @@ impl Hall {
     fn answer(&mut self, call: Call) {
         match call {
             Call::Arrive(arrival) => self.welcome(*arrival),
-            Call::Read { seat, place } => self.seat(seat, place),
+            Call::Read(arrived) => self.seat(*arrived),
             Call::Begin { name, begun } => {
                 self.inbox(&name);
                 let _nobody_waits = begun.send(());
@@ -239,7 +239,7 @@ impl Hall {
         self.peers.spawn(peer.run(socket));
     }
 
-    fn seat(&mut self, seat: Seat, place: Place) {
+    fn seat(&mut self, (seat, place): (Seat, Place)) {
         tracing::info!(consumer = place.consumer(), "reader opened");
         self.last += 1;
         let consumer = self.inbox(place.consumer());

@@ -324,7 +324,8 @@ impl Deliver {
         let place = self.place(&consumer, wants.taste().as_ref())?;
         self.ensure(&consumer).await?;
         let (reader, seat) = Reader::new(place.standing(), self.0.unwritten);
-        self.0.calls.send(Call::Read { seat, place }).await.map_err(|_| STOPPING)?;
+        let call = Call::Read(Box::new((seat, place)));
+        self.0.calls.send(call).await.map_err(|_| STOPPING)?;
         Ok(reader)
     }
 
