@@ -52,6 +52,9 @@ async fn a_labelers_life_has_one_line_for_each_event_and_labels_have_none() {
     labeler.drop_connections(Ending::Reset);
     until("disconnected").await;
     until("connected").await;
+    labeler.reset();
+    until("sequence-reset").await;
+    until("caught-up").await;
     // It moves and has another key: the old place is gone, and the directory knows the new one.
     labeler.stop(Ending::Reset).await;
     let mut moved = FakeLabeler::start(&did, SigningKey::k256(52), &plc).await;
@@ -76,9 +79,13 @@ async fn a_labelers_life_has_one_line_for_each_event_and_labels_have_none() {
     assert_eq!(said(&lives), changes.iter().map(message).collect::<Vec<_>>());
     for line in &of_labeler {
         assert!(line["state"].is_string() && line["cursor"].is_i64(), "{line}");
-        let trouble = line["message"] == "labeler in trouble" || line["message"] == "labeler gone";
+        let troubles = ["labeler in trouble", "labeler gone", "labeler started over"];
+        let trouble = troubles.iter().any(|message| line["message"] == *message);
         assert_eq!(line["level"] == "WARN", trouble, "{line}");
         assert!(!trouble || line["why"].is_string(), "{line}");
+    }
+    for pair in of_labeler.windows(2) {
+        assert!(pair[0]["message"] != pair[1]["message"], "{pair:#?}");
     }
     let others = said(&of_labeler).into_iter().filter(|message| {
         !LINES.iter().any(|(_, line)| line == message) && message != "labeler in trouble"

@@ -7,7 +7,7 @@ use label::{Change, Did, LabelerEvent, Seq};
 use std::time::Duration;
 
 /// Lines that come and go with a connection: so many at once,
-const BURST: u32 = 10;
+const BURST: u32 = 20;
 /// and one more after each of these. Back-off is no bound: a labeler that says something each
 /// time it is dialed, and hangs up, is dialed every second.
 const ANOTHER: Duration = Duration::from_secs(5 * 60);
@@ -98,11 +98,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut pace = Pace::new(Moment::ZERO);
         let hour: Vec<_> = (0..3600).filter_map(|at| pace.allows(at * second)).collect();
-        assert_eq!(hour.len(), 10 + 11);
-        assert!(hour[..10].iter().all(Option::is_none));
-        assert_eq!(hour[11], Some(299), "of 300 in five minutes");
+        assert_eq!(hour.len(), 20 + 11);
+        assert!(hour[..20].iter().all(Option::is_none));
+        assert_eq!(hour[21], Some(299), "of 300 in five minutes");
         // A quiet hour later it is as at the beginning.
         let later = Duration::from_secs(3 * 3600);
-        assert_eq!((0..3600).filter_map(|at| pace.allows(later + at * second)).count(), 10 + 11);
+        assert_eq!((0..3600).filter_map(|at| pace.allows(later + at * second)).count(), 20 + 11);
     }
 }

@@ -80,7 +80,7 @@ impl Subscription {
     }
 
     async fn gone(&mut self, why: String) -> Result<Heard, StoreError> {
-        self.trouble(State::Gone, why);
+        self.note_trouble(State::Gone, why);
         self.happened(Change::Gone).await?;
         Ok(Heard::Gone)
     }

@@ -38,7 +38,7 @@ impl Subscription {
                     life::tell(&event, Some(&why), None);
                 }
                 self.reread_at = None;
-                self.trouble(State::Waiting, format!("it has started over: {why}"));
+                self.note_trouble(State::Waiting, format!("it has started over: {why}"));
                 Ok(Heard::Reset)
             }
             Ok(Confirmed::NotReset(mut late)) => {

@@ -167,6 +167,11 @@ impl Subscription {
                 None => tracing::debug!(labeler = %self.labeler, why, "labeler in trouble"),
             }
         }
+        self.note_trouble(state, why);
+    }
+
+    /// The same, where another line says it.
+    fn note_trouble(&mut self, state: State, why: String) {
         self.status.error = Some(why);
         self.status.connected_since = None;
         self.show(state);
