@@ -10,8 +10,8 @@ use std::fmt::{Display, Write as _};
 pub fn exposed(snapshot: &Snapshot) -> String {
     let mut page = Page::default();
     page.metric(
-        "labeltap_labels_rejected_total",
-        "counter",
+        "labeltap_labels_rejected",
+        "gauge",
         "labels rejected, ever, of the labelers that are tracked, by verdict",
         snapshot.rejected.iter().map(|(verdict, count)| (vec![("verdict", verdict)], count)),
     );
