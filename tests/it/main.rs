@@ -35,6 +35,7 @@ mod network;
 mod operator;
 mod ops;
 mod outage;
+mod page;
 mod raw;
 mod removal;
 mod reread;

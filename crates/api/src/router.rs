@@ -102,17 +102,19 @@ pub fn router(parts: Parts) -> Router {
         .with_state(shared)
         .merge(channel)
         .merge(stream)
+        .merge(page::routes())
         .fallback(no_route)
         .layer(from_fn(normalise))
         .layer(from_fn_with_state(guard, check))
         .layer(from_fn(requests::observe))
 }
 
-/// Every route there is, those of `deliver` and `stream` included.
+/// Every route there is, those of `deliver`, `stream` and `page` included.
 #[must_use]
 pub fn served() -> Vec<Route> {
     let mut served = routes().listed();
     served.extend([("GET", deliver::CHANNEL), ("GET", stream::METHOD)]);
+    served.extend([("GET", page::DOCUMENT), ("GET", page::FILE)]);
     served
 }
 

@@ -62,8 +62,15 @@ async fn what_is_read(asked: &Asked, scene: &Scene) {
         "/tail?after=0&val=spam,!*&verdict=unsigned,verified",
         "/metrics",
         "/openapi.json",
+        "/",
+        "/page/app.js",
+        "/page/app.css",
+        "/page/icon.svg",
     ] {
         asked.get(200, target).await;
+    }
+    for target in ["/", "/page/app.js"] {
+        asked.ask(304, "get", target, With::default().header("if-none-match", "*")).await;
     }
     for target in [
         format!("/labelers/{did}/rejected?limit=1"),
@@ -171,7 +178,7 @@ async fn refusals_of_all(asked: &Asked, operation: &Operation<'_>) {
 fn filled(path: &str) -> String {
     let did = testkit::plc_did("described");
     let path = path.replace("{did}", &did).replace("{subject}", &did);
-    let path = path.replace("{handle}", "nobody.test");
+    let path = path.replace("{handle}", "nobody.test").replace("{file}", "app.js");
     path.replace("{name}", "default").replace("{method}", "com.example.other")
 }
 
@@ -202,6 +209,7 @@ async fn mistakes(asked: &Asked, scene: &Scene) {
         (404, "/consumers/nobody".to_owned()),
         (400, "/consumers/default/dead?limit=ten".to_owned()),
         (404, "/consumers/nobody/dead".to_owned()),
+        (404, "/page/other.js".to_owned()),
         (400, "/subjects/nothing".to_owned()),
         (400, "/xrpc/com.atproto.label.queryLabels".to_owned()),
         (501, "/xrpc/com.example.other".to_owned()),

@@ -1,0 +1,47 @@
+// The values that a labeler declares, in its own words.
+
+import { Empty, Section } from "../../parts/pieces";
+import { Table } from "../../parts/table";
+import { many } from "../../words/format";
+import { type Declared, declared } from "./record";
+
+export function Declaration({ record }: { record: unknown }) {
+  const values = declared(record, navigator.languages);
+  return (
+    <Section id="declaration" title="Declaration" note={record === undefined ? undefined : many(values.length, "value")}>
+      {record === undefined ? (
+        <Empty>None is known: it has published no app.bsky.labeler.service record, or it has not been read yet.</Empty>
+      ) : (
+        <>
+          <Table
+            label="Declared values"
+            rows={values}
+            id={({ val }) => val}
+            most={50}
+            columns={[
+              { key: "val", head: "value", lead: true, cell: ({ val }) => <span class="val">{val}</span> },
+              { key: "name", head: "name and description", wide: true, cell: (one) => <Words one={one} /> },
+              { key: "severity", head: "severity", cell: ({ severity }) => severity ?? "–" },
+              { key: "blurs", head: "blurs", cell: ({ blurs }) => blurs ?? "–" },
+              { key: "setting", head: "by default", cell: ({ setting, adult }) => `${setting ?? "–"}${adult ? ", adults only" : ""}` },
+            ]}
+          />
+          <details>
+            <summary>The record as it is</summary>
+            <pre tabIndex={0}>{JSON.stringify(record, null, 2)}</pre>
+          </details>
+        </>
+      )}
+    </Section>
+  );
+}
+
+function Words({ one: { name, description, lang } }: { one: Declared }) {
+  if (name === undefined && description === undefined) return <span class="hint">no definition of its own</span>;
+  return (
+    <span lang={lang} dir="auto">
+      <strong>{name}</strong>
+      {description && <div class="hint long">{description}</div>}
+    </span>
+  );
+}
