@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use label::{Did, Epoch, Hosts, Label, Millis, Parts, Seq, Verdict};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Batch, Entry, Rejected, Store};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -36,6 +37,8 @@ pub(crate) struct Wishes {
     pub(crate) plc: Option<String>,
     pub(crate) public_xrpc: bool,
     pub(crate) no_metrics: bool,
+    /// Handles that DNS knows, and whose they are; `None`: the DNS of this machine is asked.
+    pub(crate) handles: Option<&'static [(&'static str, &'static str)]>,
 }
 
 /// An answer, read to its end.
@@ -78,10 +81,15 @@ impl House {
         let (deliver, running) = deliver::Deliver::start(store.clone(), settings, stop.clone());
         drop(tokio::spawn(running));
         let plc = wishes.plc.unwrap_or_else(|| "http://127.0.0.1:1".to_owned());
-        let resolver = identity::Resolver::new(identity::Settings {
-            plc_url: plc.parse().unwrap(),
-            allow_private_hosts: true,
-        });
+        let settings =
+            identity::Settings { plc_url: plc.parse().unwrap(), allow_private_hosts: true };
+        let resolver = match wishes.handles {
+            Some(handles) => {
+                let names = Arc::new(Handles(handles));
+                identity::Resolver::with(settings, names, identity::Limits::default())
+            }
+            None => identity::Resolver::new(settings),
+        };
         let board = fleet::Board::default();
         let (pulse, beating) = pulse::Pulse::start(
             pulse::Parts {
@@ -227,3 +235,26 @@ pub(crate) fn did(text: &str) -> Did {
 
 /// A number for a status that tests compare.
 pub(crate) const OK: u16 = StatusCode::OK.as_u16();
+
+/// A DNS of handles alone; hosts have no address in it, and a name that begins with `broken` no
+/// answer.
+struct Handles(&'static [(&'static str, &'static str)]);
+
+impl identity::Names for Handles {
+    fn addresses<'a>(&'a self, host: &'a str) -> identity::Answer<'a, IpAddr> {
+        let unknown = || identity::LookupError::NoSuchName;
+        let broken = || identity::LookupError::Failed("no answer".to_owned());
+        let error = if host.starts_with("broken") { broken() } else { unknown() };
+        Box::pin(async { Err(error) })
+    }
+
+    fn texts<'a>(&'a self, name: &'a str) -> identity::Answer<'a, String> {
+        let handle = name.trim_start_matches("_atproto.");
+        let known = self.0.iter().find(|(known, _)| *known == handle);
+        let found = known.map(|(_, did)| vec![format!("did={did}")]);
+        let broken = || identity::LookupError::Failed("no answer".to_owned());
+        let unknown = || identity::LookupError::NoSuchName;
+        let missing = if handle.starts_with("broken") { broken() } else { unknown() };
+        Box::pin(async { found.ok_or(missing) })
+    }
+}

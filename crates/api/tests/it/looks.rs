@@ -221,6 +221,17 @@ async fn keys_are_shown_with_their_times() {
 }
 
 #[tokio::test]
+async fn a_handle_leads_to_its_did() {
+    let handles = Some(&[("ann.example.com", ANN)][..]);
+    let house = House::with(Wishes { handles, ..Wishes::default() });
+    for typed in ["ann.example.com", "Ann.Example.com", "@ann.example.com"] {
+        assert_eq!(house.get(&format!("/handles/{typed}")).await.json(), json!({ "did": ANN }));
+    }
+    house.get("/handles/bob.example.com").await.refusal(404, "NotFound");
+    house.get("/handles/broken.example.com").await.refusal(502, "UpstreamFailure");
+}
+
+#[tokio::test]
 async fn a_handle_that_is_none_is_refused() {
     let house = House::plain();
     for wrong in ["nobody", "a..b", "-a.test", "%3Cimg%3E", "%ff"] {
