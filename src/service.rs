@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(6);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The store folds its log into the file within this.
-const CLOSING: Duration = Duration::from_secs(3);
+const CLOSING: Duration = Duration::from_millis(2500);
 
 /// Why the service did not start. One sentence for the operator each.
 #[derive(Debug, thiserror::Error)]
@@ -131,17 +131,17 @@ impl Service {
             crew.stop(),
         );
         crew.add("pulse", beating);
-        let (gauges, shown) = (deliver.clone(), pulse.clone());
+        let (readers, shown) = (deliver.clone(), pulse.clone());
         let process = metrics_process::Collector::new("labeltap_");
         process.describe();
         let render: api::Render = Arc::new(move || {
             process.collect();
-            gauges.gauge(intake::wall_clock());
             if let Some(sink) = &sink {
                 sink.gauge();
             }
+            let consumers = pulse::consumers(&readers.consumers(), intake::wall_clock());
             let chosen = shown.latest().map(|latest| pulse::exposed(&latest));
-            recorder.render() + &chosen.unwrap_or_default()
+            recorder.render() + &consumers + &chosen.unwrap_or_default()
         });
         let apart = metrics_listener.is_some();
         let parts = Parts {

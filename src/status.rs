@@ -10,7 +10,7 @@ use crate::config::Status;
 use pulse::Snapshot;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
-use text::{Line, span};
+use text::{Line, harmless, span};
 use url::Url;
 
 /// How often it is looked at.
@@ -62,7 +62,7 @@ pub async fn status(settings: Status) -> Result<bool, StatusError> {
         print(&seen.text(&settings))?;
         return Ok(seen.snapshot.store.accepts_writes);
     }
-    let painter = (io::stderr().is_terminal() && !settings.json).then(Painter::new);
+    let painter = (is_watched() && !settings.json).then(Painter::new);
     let mut looked = looked;
     loop {
         match (&looked, &painter) {
@@ -84,6 +84,12 @@ pub async fn status(settings: Status) -> Result<bool, StatusError> {
     }
 }
 
+/// Whether somebody looks at what is printed in place: where the output goes elsewhere, that is
+/// what they look at.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal() && io::stdout().is_terminal()
+}
+
 /// What was answered.
 struct Seen {
     /// As it came.
@@ -95,7 +101,7 @@ impl Seen {
     fn lines(&self, url: &Url) -> Vec<Line> {
         let Snapshot { version, .. } = &self.snapshot;
         let up = up(&self.snapshot).map(|up| format!(", up {}", span(up))).unwrap_or_default();
-        let head = Line::Plain(format!("labeltap {version} at {url}{up}"));
+        let head = Line::Plain(harmless(&format!("labeltap {version} at {url}{up}")));
         std::iter::once(head).chain(lines(&self.snapshot)).collect()
     }
 
@@ -145,7 +151,7 @@ async fn look(client: &reqwest::Client, settings: &Status) -> Result<Seen, Statu
     if !status.is_success() {
         let said = serde_json::from_str::<serde_json::Value>(&json).ok();
         let said = said.and_then(|said| Some(said.get("message")?.as_str()?.to_owned()));
-        let message = said.unwrap_or_else(|| "this is no labeltap".to_owned());
+        let message = harmless(&said.unwrap_or_else(|| "this is no labeltap".to_owned()));
         return Err(StatusError::Refused { url: url.clone(), status: status.as_u16(), message });
     }
     let snapshot = serde_json::from_str(&json);

@@ -6,7 +6,6 @@ use super::usage::UsageError;
 use super::values::{self, Bind, LogFormat, LogLevel, Named};
 use appview::Target;
 use label::Hosts;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -83,7 +82,7 @@ impl Run {
     /// Whether to show a summary that updates in place: as asked, or on a terminal.
     #[must_use]
     pub fn shows_progress(&self) -> bool {
-        self.progress.unwrap_or_else(|| std::io::stderr().is_terminal())
+        self.progress.unwrap_or_else(crate::status::is_watched)
     }
 
     pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {

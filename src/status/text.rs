@@ -53,10 +53,13 @@ fn plain(head: &str, text: &str) -> Line {
     Line::Plain(headed(head, text))
 }
 
-/// What others have named shall not move somebody's cursor.
 fn headed(head: &str, text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{head:<9} {text}")
+    format!("{head:<9} {}", harmless(text))
+}
+
+/// What others have named shall not move somebody's cursor.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn more(head: &str, all: u64, shown: usize) -> Option<Line> {
@@ -136,6 +139,7 @@ fn reads(one: &Consumer) -> String {
         text += &format!(", the oldest for {}", span(oldest));
     }
     text += &match (one.webhook, one.connections) {
+        _ if one.reserved => ", by labeltap itself".to_owned(),
         (true, _) => ", by webhook".to_owned(),
         (false, 0) => ", nobody connected".to_owned(),
         (false, 1) => ", 1 connection".to_owned(),

@@ -120,6 +120,7 @@ fn readers_and_the_firehose_are_told_with_what_is_wrong() {
         connections: 1,
         oldest_unacked_seconds: Some(125.0),
         webhook: false,
+        reserved: false,
         last_error: None,
     }];
     snapshot.consumers_total = 1;

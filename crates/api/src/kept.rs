@@ -2,9 +2,9 @@
 //!
 //! Counting takes seconds where there are millions of labels. So it is done on a thread that does
 //! nothing else ([`store::Store::study`]), one count at a time, and what it finds is kept and
-//! handed out until twenty times as long has passed as it took. Whatever is asked, counting
-//! takes a twentieth of one processor at most, and where little is stored the answer is as good
-//! as new.
+//! handed out until twenty times as long has passed as it took. So one count, however often it is
+//! asked for, takes a twentieth of one processor at most, and where little is stored the answer is
+//! as good as new. Who asks for many different ones takes that thread, and nobody else's.
 
 use crate::error::ApiError;
 use axum::http::StatusCode;

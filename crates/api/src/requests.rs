@@ -5,7 +5,7 @@
 //! on to each other through the request, take any id that somebody sends, and know no route.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::hash::{BuildHasher as _, RandomState};
@@ -30,23 +30,45 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let id = id(request.headers());
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(NONE, MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    let method = known(request.method());
     // At the highest level: whatever line is written stands in it.
     let span = tracing::error_span!(
         "request",
         request_id = id.to_str().unwrap_or_default(),
-        %method,
+        method,
         route,
         status = tracing::field::Empty,
     );
     traces::adopt(&span, request.headers());
+    let given_up = GivenUp { span: &span, route: &route, begun, answered: false };
     let mut response = next.run(request).instrument(span.clone()).await;
+    given_up.answered();
     let (status, took) = (response.status(), begun.elapsed());
     span.record("status", status.as_u16());
-    span.in_scope(|| tell(status, took));
-    count(route, status, took);
+    span.in_scope(|| tell(&route, status, took));
+    count(route, status.as_str().to_owned(), took);
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The method, if it is one that somebody has defined: it may be as long as a request's head, and
+/// this is before anybody was asked for a password.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::CONNECT,
+        Method::TRACE,
+    ];
+    const NAMES: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
+    let found = KNOWN.iter().zip(NAMES).find(|(known, _)| *known == method);
+    found.map_or("_OTHER", |(_, name)| name)
 }
 
 /// The request's own id, if it has one that can stand in a line of a log; else a new one.
@@ -67,24 +89,59 @@ fn new_id() -> HeaderValue {
     HeaderValue::from_str(&format!("{hash:016x}")).unwrap_or(HeaderValue::from_static("-"))
 }
 
-fn tell(status: StatusCode, took: Duration) {
+/// Somebody who has asked and does not wait for the answer is counted, too: it may be the slow ones
+/// that they give up on.
+struct GivenUp<'a> {
+    span: &'a tracing::Span,
+    route: &'a str,
+    begun: Instant,
+    answered: bool,
+}
+
+impl GivenUp<'_> {
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            let took = self.begun.elapsed();
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            self.span.in_scope(|| tracing::debug!(ms, "request given up"));
+            count(self.route.to_owned(), "given-up".to_owned(), took);
+        }
+    }
+}
+
+/// Whoever watches our health hears of its failure by the answer.
+fn tell(route: &str, status: StatusCode, took: Duration) {
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    if status.is_server_error() {
+    if status.is_server_error() && route != "/health" && may_warn() {
         tracing::warn!(status = status.as_u16(), ms, "request failed");
     } else {
         tracing::debug!(status = status.as_u16(), ms, "request answered");
     }
 }
 
-fn count(route: String, status: StatusCode, took: Duration) {
-    let code = status.as_str().to_owned();
+/// At most one such line a second: while the disk is full, everybody's requests fail.
+fn may_warn() -> bool {
+    static LAST: LazyLock<(Instant, AtomicU64)> =
+        LazyLock::new(|| (Instant::now(), AtomicU64::new(0)));
+    let (begun, last) = &*LAST;
+    let now = begun.elapsed().as_secs() + 1;
+    last.fetch_max(now, Ordering::Relaxed) < now
+}
+
+fn count(route: String, status: String, took: Duration) {
     let route = metrics::SharedString::from(route);
-    metrics::counter!("labeltap_api_requests_total", "route" => route.clone(), "status" => code)
-        .increment(1);
     // How long a socket lives says nothing about how quick we are.
-    if status != StatusCode::SWITCHING_PROTOCOLS {
-        metrics::histogram!("labeltap_api_request_seconds", "route" => route).record(took);
+    if status != StatusCode::SWITCHING_PROTOCOLS.as_str() {
+        metrics::histogram!("labeltap_api_request_seconds", "route" => route.clone()).record(took);
     }
+    metrics::counter!("labeltap_api_requests_total", "route" => route, "status" => status)
+        .increment(1);
 }
 
 /// Says what the numbers are.

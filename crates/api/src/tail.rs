@@ -21,6 +21,7 @@ pub(crate) struct Shown {
     events: Vec<Box<RawValue>>,
     next: i64,
     left_out: u64,
+    passed_over: u64,
 }
 
 /// The last events, or those above `after`.
@@ -39,5 +40,10 @@ pub(crate) async fn show(
     })?;
     // What was written as JSON a moment ago reads back.
     let events = found.events.into_iter().filter_map(|text| RawValue::from_string(text).ok());
-    Ok(Json(Shown { events: events.collect(), next: found.next.get(), left_out: found.left_out }))
+    Ok(Json(Shown {
+        events: events.collect(),
+        next: found.next.get(),
+        left_out: found.left_out,
+        passed_over: found.passed_over,
+    }))
 }

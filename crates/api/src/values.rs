@@ -8,9 +8,9 @@ use crate::router::Shared;
 use crate::time::rfc3339;
 use axum::Json;
 use axum::extract::State;
-use label::{Did, Millis};
+use label::Millis;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Archive;
 use tally::Values;
@@ -18,9 +18,10 @@ use tally::Values;
 /// Labelers of which a count is kept.
 const LABELERS: usize = 64;
 
-/// The last counts, by labeler.
+/// The last counts, by the labeler's row, the one that was begun last at the end. A purge gives a
+/// labeler another row.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Known(Arc<Mutex<HashMap<Did, Kept<Of>>>>);
+pub(crate) struct Known(Arc<Mutex<VecDeque<(i64, Kept<Of>)>>>);
 
 /// What was counted, and when.
 #[derive(Debug)]
@@ -30,12 +31,17 @@ struct Of {
 }
 
 impl Known {
-    fn of(&self, did: &Did) -> Kept<Of> {
+    fn of(&self, row: i64) -> Kept<Of> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= LABELERS && !known.contains_key(did) {
-            known.clear();
+        if let Some((_, kept)) = known.iter().find(|(of, _)| *of == row) {
+            return kept.clone();
         }
-        known.entry(did.clone()).or_default().clone()
+        if known.len() >= LABELERS {
+            known.pop_front();
+        }
+        let kept = Kept::default();
+        known.push_back((row, kept.clone()));
+        kept
     }
 }
 
@@ -44,8 +50,8 @@ pub(crate) async fn show(
     State(state): State<Shared>,
     PathDid(did): PathDid,
 ) -> Result<Json<Value>, ApiError> {
-    let did = tracked(&state, did).await?.did;
-    let (kept, at) = (state.values.of(&did), (state.now)());
+    let row = tracked(&state, did).await?;
+    let (kept, at, did) = (state.values.of(row.row), (state.now)(), row.did);
     let count =
         move |archive: &mut Archive| tally::values(archive, &did).map(|values| Of { values, at });
     let Of { values, at } = &*counted(&state.store, kept, count).await?;

@@ -6,7 +6,6 @@
 
 use crate::consumer::{self, Begin, Ended, Share, Word};
 use crate::desk::Conn;
-use crate::handle::gauge_nothing;
 use crate::hook::Poster;
 use crate::names::{Held, Names};
 use crate::patience::patiently;
@@ -273,7 +272,6 @@ impl Hall {
         let Ended { name, removed } = ended;
         self.inboxes.remove(&name);
         self.names.gone(&name);
-        gauge_nothing(&name);
         tracing::info!(consumer = name, "consumer removed");
         if let Some(removed) = removed {
             let _nobody_waits = removed.send(());

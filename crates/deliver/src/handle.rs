@@ -59,6 +59,12 @@ pub struct Told {
     pub connections: usize,
     /// Events written since the start, repeats included.
     pub delivered: u64,
+    /// Events sent again since the start.
+    pub redelivered: u64,
+    /// Events set aside since the start.
+    pub dead: u64,
+    /// Whether it is a part of labeltap itself.
+    pub reserved: bool,
     /// When the oldest event that it has not acked was received, if there is one and it is known.
     pub oldest: Option<Millis>,
     /// Its filter.
@@ -79,6 +85,9 @@ impl Told {
             in_flight: standing.in_flight(),
             connections: standing.connections(),
             delivered: standing.delivered(),
+            redelivered: standing.redelivered(),
+            dead: standing.dead(),
+            reserved: false,
             oldest: standing.oldest(),
             filter: shown.filter,
             webhook: shown.webhook,
@@ -266,15 +275,9 @@ impl Deliver {
         timeout(PATIENCE, asked).await.unwrap_or(Err(AskError::Busy("the store is busy")))
     }
 
-    /// Sets the gauges of each consumer. To be called when they are about to be read.
-    pub fn gauge(&self, now: Millis) {
-        for standing in self.0.names.all() {
-            gauge(&standing, now);
-        }
-        for told in self.0.reserved.iter().filter_map(Reserved::told) {
-            let lag = metrics::gauge!("labeltap_consumer_lag_events", "consumer" => told.name);
-            lag.set(told.lag as f64);
-        }
+    /// Events written since the start, to whomever; repeats included. Never gets less.
+    pub fn delivered(&self) -> u64 {
+        self.0.names.delivered()
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -354,49 +357,11 @@ const GOING: AskError = AskError::Busy("the consumer is being removed, or the se
 
 fn describe() {
     use metrics::{describe_counter, describe_gauge};
-    describe_gauge!("labeltap_consumer_lag_events", "label events a consumer has not acked");
-    describe_gauge!("labeltap_consumer_in_flight", "events sent to a consumer and not acked");
-    describe_gauge!("labeltap_consumer_connections", "sockets of a consumer");
-    describe_gauge!(
-        "labeltap_consumer_oldest_unacked_seconds",
-        metrics::Unit::Seconds,
-        "since the oldest event that a consumer has not acked was received"
-    );
-    describe_counter!("labeltap_consumer_redelivered_total", "events sent again");
     describe_counter!("labeltap_events_encoded_total", "JSON texts made of events");
-    describe_counter!("labeltap_consumer_dead_letters_total", "events set aside");
     describe_counter!("labeltap_webhook_requests_total", "requests of webhooks, by outcome");
     describe_gauge!("labeltap_connections", "open channels, of all consumers");
     describe_counter!("labeltap_delivered_total", "events sent, repeats included");
     describe_counter!("labeltap_acked_total", "events acked");
     describe_counter!("labeltap_redelivered_total", "events sent again, to all consumers");
     describe_counter!("labeltap_acks_ignored_total", "acks that count for nothing, by reason");
-}
-
-/// Sets the gauges of a consumer that is no more, so that nobody waits for it.
-pub(crate) fn gauge_nothing(name: &str) {
-    for gauge in GAUGES {
-        metrics::gauge!(gauge, "consumer" => name.to_owned()).set(0.0);
-    }
-}
-
-const GAUGES: [&str; 4] = [
-    "labeltap_consumer_lag_events",
-    "labeltap_consumer_oldest_unacked_seconds",
-    "labeltap_consumer_in_flight",
-    "labeltap_consumer_connections",
-];
-
-fn gauge(standing: &Standing, now: Millis) {
-    let age = standing.oldest().map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
-    // Counts and ages stay far below 2^53.
-    let values = [
-        standing.lag() as f64,
-        age as f64 / 1000.0,
-        standing.in_flight() as f64,
-        standing.connections() as f64,
-    ];
-    for (gauge, value) in GAUGES.into_iter().zip(values) {
-        metrics::gauge!(gauge, "consumer" => standing.name.clone()).set(value);
-    }
 }

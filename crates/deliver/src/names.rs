@@ -5,6 +5,7 @@ use crate::consumer::Word;
 use crate::standing::Standing;
 use crate::taste::Taste;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Head;
 use tokio::sync::{SetOnce, mpsc, watch};
@@ -19,6 +20,8 @@ pub(crate) struct Names {
     filters: usize,
     /// Those that were kept are all here.
     complete: SetOnce<()>,
+    /// Events written since the start, to whomever.
+    delivered: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -46,12 +49,24 @@ pub(crate) struct Held {
 
 impl Names {
     pub(crate) fn new(head: watch::Receiver<Head>, most: usize, filters: usize) -> Self {
-        Self { names: Mutex::default(), head, most, filters, complete: SetOnce::new() }
+        Self {
+            names: Mutex::default(),
+            head,
+            most,
+            filters,
+            complete: SetOnce::new(),
+            delivered: Arc::default(),
+        }
     }
 
     /// A panic while holding the lock cannot leave the map half written.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Name>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events written since the start, to whomever; also to those who are no more.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// All that were kept are here.
@@ -81,7 +96,11 @@ impl Names {
 
     fn entry<'a>(&self, names: &'a mut BTreeMap<String, Name>, name: &str) -> &'a mut Name {
         names.entry(name.to_owned()).or_insert_with(|| Name {
-            standing: Arc::new(Standing::new(name.to_owned(), self.head.clone())),
+            standing: Arc::new(Standing::new(
+                name.to_owned(),
+                self.head.clone(),
+                self.delivered.clone(),
+            )),
             inbox: None,
             places: 0,
         })
@@ -101,7 +120,8 @@ impl Names {
         let Some(entry) = names.get_mut(name) else { return };
         entry.inbox = None;
         // What comes under this name is another one.
-        entry.standing = Arc::new(Standing::new(name.to_owned(), self.head.clone()));
+        entry.standing =
+            Arc::new(Standing::new(name.to_owned(), self.head.clone(), self.delivered.clone()));
         if entry.places == 0 {
             names.remove(name);
         }

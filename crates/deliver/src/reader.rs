@@ -55,6 +55,11 @@ impl Reader {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Delivered>> {
         loop {
+            // What is not handed out now comes again, to whoever reads next.
+            if self.mailbox.is_closed() {
+                self.at_hand.clear();
+                return Poll::Ready(None);
+            }
             while let Some(Parcel { sheet, attempt, life }) = self.at_hand.pop_front() {
                 self.mailbox.take(&sheet);
                 // Else the consumer has begun anew since this was sent.
@@ -139,7 +144,10 @@ struct Said {
     /// What the taken ones weigh.
     bytes: usize,
     acks: Vec<i64>,
+    /// The reader was dropped, or nobody listens any more.
     left: bool,
+    /// Nobody listens any more.
+    closed: bool,
 }
 
 impl Mailbox {
@@ -171,8 +179,18 @@ impl Mailbox {
     /// Takes out what was said. That somebody has left stays.
     fn empty(&self) -> Said {
         let mut said = self.lock();
-        let left = said.left;
-        std::mem::replace(&mut said, Said { left, ..Said::default() })
+        let Said { left, closed, .. } = *said;
+        std::mem::replace(&mut said, Said { left, closed, ..Said::default() })
+    }
+
+    /// The last time: what is said from here on would be carried to nobody.
+    fn close(&self) -> Said {
+        let mut said = self.lock();
+        std::mem::replace(&mut said, Said { left: true, closed: true, ..Said::default() })
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// What is said is said in one go, so a panic leaves nothing half done.
@@ -209,7 +227,7 @@ impl Seat {
                 () = stop.cancelled() => true,
                 () = consumer.closed() => return,
             };
-            let said = mailbox.empty();
+            let said = if stops { mailbox.close() } else { mailbox.empty() };
             let leaves = said.left || stops;
             if carry(conn, said, &consumer).await.is_err() {
                 return;

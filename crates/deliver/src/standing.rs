@@ -3,7 +3,7 @@
 
 use crate::taste::Taste;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Head;
 use tokio::sync::{SetOnce, watch};
 
@@ -21,6 +21,12 @@ pub(crate) struct Standing {
     connections: AtomicUsize,
     /// Events written since the start, repeats included.
     delivered: AtomicU64,
+    /// The same for all consumers together.
+    all_delivered: Arc<AtomicU64>,
+    /// Those that were sent again.
+    redelivered: AtomicU64,
+    /// Events set aside since the start.
+    dead: AtomicU64,
     /// When the oldest owed event was received, in milliseconds; -1: not known.
     oldest: AtomicI64,
     /// How often it has begun anew.
@@ -52,7 +58,11 @@ pub(crate) struct Numbers {
 }
 
 impl Standing {
-    pub(crate) fn new(name: String, head: watch::Receiver<Head>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        head: watch::Receiver<Head>,
+        all_delivered: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             name,
             head,
@@ -62,6 +72,9 @@ impl Standing {
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             delivered: AtomicU64::new(0),
+            all_delivered,
+            redelivered: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
             oldest: AtomicI64::new(-1),
             life: AtomicU64::new(0),
             settings: Mutex::default(),
@@ -103,11 +116,32 @@ impl Standing {
     /// So many events more were written.
     pub(crate) fn wrote(&self, events: u64) {
         self.delivered.fetch_add(events, Ordering::Relaxed);
+        self.all_delivered.fetch_add(events, Ordering::Relaxed);
     }
 
     /// Events written since the start, repeats included.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// So many events more are sent again.
+    pub(crate) fn sends_again(&self, events: u64) {
+        self.redelivered.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events sent again since the start.
+    pub(crate) fn redelivered(&self) -> u64 {
+        self.redelivered.load(Ordering::Relaxed)
+    }
+
+    /// So many events more are set aside.
+    pub(crate) fn sets_aside(&self, events: u64) {
+        self.dead.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Events set aside since the start.
+    pub(crate) fn dead(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
     }
 
     /// When the oldest owed event was received.

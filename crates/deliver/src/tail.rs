@@ -33,9 +33,16 @@ pub struct Tail {
     pub events: Vec<String>,
     /// Everything up to here was looked at or left out: what to ask for next.
     pub next: EventId,
-    /// How many events were left out: taken by the filter and more than were asked for, or not
-    /// looked at.
+    /// How many events are not here that the filter takes: more than were asked for.
     pub left_out: u64,
+    /// How many events were not looked at, since there were too many.
+    pub passed_over: u64,
+}
+
+impl Tail {
+    const fn empty(next: EventId) -> Self {
+        Self { events: Vec::new(), next, left_out: 0, passed_over: 0 }
+    }
 }
 
 /// Why there is no answer.
@@ -62,22 +69,20 @@ impl Deliver {
     ) -> Result<Tail, TailError> {
         let asked = Wish::read(query, self.hosts()).map_err(TailError::Invalid)?;
         let head = self.store().head().borrow().last;
-        let next = head.max(wish.after.unwrap_or(head));
-        let Some(taste) = asked.takes else {
-            return Ok(Tail { events: Vec::new(), next, left_out: 0 });
-        };
+        let Some(taste) = asked.takes else { return Ok(Tail::empty(head)) };
         let mut found = Newest { taste, most: wish.limit, ids: VecDeque::new(), over: 0 };
-        let recent = back(head);
-        let mut left_out = 0;
-        if let Some(after) = wish.after {
-            let from = after.max(recent);
+        let mut passed_over = 0;
+        // Whoever knows of more than there is has seen another log.
+        if let Some(after) = wish.after.filter(|after| *after <= head) {
+            let from = after.max(back(head));
             found = found.search(self.store(), from, head).await?;
-            left_out = found.over + u64::try_from(from.get() - after.get()).unwrap_or_default();
+            passed_over = u64::try_from(from.get() - after.get()).unwrap_or_default();
         } else {
             found = found.search_back(self.store(), head).await?;
         }
+        let over = found.over;
         let (events, dropped) = self.fetch(found.ids, asked.raw).await?;
-        Ok(Tail { events, next, left_out: left_out + dropped })
+        Ok(Tail { events, next: head, left_out: over + dropped, passed_over })
     }
 
     /// These events, as text; and how many of the oldest were too much.

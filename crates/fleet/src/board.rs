@@ -3,6 +3,7 @@
 
 use label::{Did, Millis, Seq};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The states of contract section 3.
@@ -112,6 +113,7 @@ pub struct Board {
     labelers: Arc<Mutex<HashMap<Did, Shown>>>,
     /// `None` while nobody reads it.
     firehose: Arc<Mutex<Option<Firehose>>>,
+    rejected: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +121,16 @@ struct Shown {
     status: Status,
     /// Where its stream ends, as a second connection has seen it, until it is caught up with.
     head: Option<Seq>,
+    came: Came,
+}
+
+/// What came of a labeler since it is followed, or since the start. Only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// Labels stored.
+    pub stored: u64,
+    /// Labels rejected.
+    pub rejected: u64,
 }
 
 impl Board {
@@ -151,6 +163,34 @@ impl Board {
         {
             shown.head = shown.head.max(Some(head));
         }
+    }
+
+    /// It has started over: where its stream ended says nothing any more.
+    pub fn starts_over(&self, did: &Did) {
+        if let Some(shown) = lock(&self.labelers).get_mut(did) {
+            shown.head = None;
+        }
+    }
+
+    /// So much more of this labeler is on disk.
+    pub fn came(&self, did: &Did, more: Came) {
+        self.rejected.fetch_add(more.rejected, Ordering::Relaxed);
+        if let Some(shown) = lock(&self.labelers).get_mut(did) {
+            shown.came.stored += more.stored;
+            shown.came.rejected += more.rejected;
+        }
+    }
+
+    /// What came of this labeler.
+    #[must_use]
+    pub fn has_come(&self, did: &Did) -> Came {
+        lock(&self.labelers).get(did).map(|shown| shown.came).unwrap_or_default()
+    }
+
+    /// Labels rejected since the start, of whomever. Only grows.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
     }
 
     /// Where the labeler's stream ends at least, if that is known while it is being read.

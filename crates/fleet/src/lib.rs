@@ -8,7 +8,7 @@ mod link;
 mod plan;
 mod seam;
 
-pub use board::{Board, Firehose, State, Status};
+pub use board::{Board, Came, Firehose, State, Status};
 pub use link::{Heard, Link, Moment, Order, Rest, growing};
 pub use plan::{Change, plan};
 pub use seam::Seam;

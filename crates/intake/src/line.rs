@@ -10,6 +10,7 @@ use crate::bundle::{Bundle, Placed};
 use crate::clock::wall_clock;
 use crate::repeats::{Compared, Late, compare, places};
 use crate::shared::Shared;
+use fleet::Came;
 use label::{Did, Epoch, Seq};
 use store::{Batch, Committed, Entry, Rejected, StoreError};
 use tracing::{Instrument as _, debug_span};
@@ -164,7 +165,10 @@ impl Line {
             received_at: wall_clock(),
             entries,
         };
-        self.shared.store.commit(batch).instrument(debug_span!("commit")).await
+        let committed = self.shared.store.commit(batch).instrument(debug_span!("commit")).await?;
+        let more = Came { stored: committed.labels, rejected: committed.rejected };
+        self.shared.board.came(&self.labeler, more);
+        Ok(committed)
     }
 }
 

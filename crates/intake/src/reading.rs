@@ -503,7 +503,8 @@ impl Reading {
     /// Logs the first notice of a connection; a flood of them is not ours to keep.
     fn notice(&mut self, name: &str, message: Option<&str>) {
         if !std::mem::replace(&mut self.noticed, true) {
-            tracing::info!(labeler = %self.labeler, name, message, "notice from the labeler");
+            // Under a name of its own, and quoted: it is not the line's message.
+            tracing::info!(labeler = %self.labeler, ?name, said = ?message, "notice from the labeler");
         }
     }
 

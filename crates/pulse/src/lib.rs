@@ -13,7 +13,7 @@ mod track;
 mod trouble;
 mod view;
 
-pub use exposed::exposed;
+pub use exposed::{consumers, exposed};
 pub use pulse::{Parts, Pulse};
 pub use snapshot::{
     Backfill, Busy, Consumer, Firehose, History, Labelers, Limits, Rates, Snapshot, Store, Troubled,

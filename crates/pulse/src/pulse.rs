@@ -1,18 +1,24 @@
 //! Looks every few seconds, and at once for whoever asks.
 
 use crate::snapshot::Snapshot;
-use crate::track::{STEP, Track};
-use crate::view::{self, Seen};
+use crate::track::{STEP, Totals, Track};
+use crate::view::{self, Seen, mark};
 use deliver::Deliver;
 use fleet::Board;
 use label::Millis;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{Store, StoreError};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is older is no longer shown as what is.
+const STALE: Duration = Duration::from_secs(60);
 
 /// What is looked at, and what is said with it.
 pub struct Parts {
@@ -42,7 +48,7 @@ struct Inner {
     parts: Parts,
     begun: Instant,
     track: Mutex<Track>,
-    latest: Mutex<Option<Arc<Snapshot>>>,
+    latest: Mutex<Option<(Instant, Arc<Snapshot>)>>,
 }
 
 impl std::fmt::Debug for Pulse {
@@ -81,11 +87,12 @@ impl Pulse {
         Ok(view::snapshot(&self.0.parts, &seen, &lock(&self.0.track)))
     }
 
-    /// How it was at the last look, if there was one: at most some seconds ago, unless the store
-    /// does not answer.
+    /// How it was at the last look, if there was one lately.
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
-        lock(&self.0.latest).clone()
+        let latest = lock(&self.0.latest);
+        let (_, snapshot) = latest.as_ref().filter(|(at, _)| at.elapsed() <= STALE)?;
+        Some(Arc::clone(snapshot))
     }
 
     async fn live(self, stop: CancellationToken) -> Result<(), Infallible> {
@@ -93,11 +100,15 @@ impl Pulse {
         // A step is as long as it says, also after a pause.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            match stop.run_until_cancelled(self.look()).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => tracing::debug!(%error, "nothing is counted"),
+            let look = tokio::time::timeout(PATIENCE, self.look());
+            match stop.run_until_cancelled(look).await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => tracing::debug!(%error, "nothing is counted"),
+                Some(Err(_)) => tracing::debug!("the store does not answer, nothing is counted"),
                 None => break,
             }
+            // Also while nothing can be read.
+            accepts(self.0.parts.store.accepts_writes());
         }
         Ok(())
     }
@@ -106,26 +117,30 @@ impl Pulse {
         let seen = self.see().await?;
         let snapshot = {
             let mut track = lock(&self.0.track);
-            track.look(seen.at, seen.totals(), &seen.rows);
+            let marks = seen.rows.iter().map(|row| (row.did.clone(), mark(&self.0.parts, row)));
+            track.look(seen.at, seen.totals, &marks.collect::<Vec<_>>());
             view::snapshot(&self.0.parts, &seen, &track)
         };
         gauge(&snapshot);
-        *lock(&self.0.latest) = Some(Arc::new(snapshot));
+        *lock(&self.0.latest) = Some((Instant::now(), Arc::new(snapshot)));
         Ok(())
     }
 
     async fn see(&self) -> Result<Seen, StoreError> {
-        let Parts { store, deliver, now, .. } = &self.0.parts;
+        let Parts { store, board, deliver, now, .. } = &self.0.parts;
         let rows = store.labelers().await?;
         let verdicts = store.verdicts(None).await?;
         let counts = store.counts().await?;
+        let head = *store.head().borrow();
+        let (rejected, delivered) = (board.rejected(), deliver.delivered());
         Ok(Seen {
             now: now(),
             at: self.0.begun.elapsed(),
+            totals: Totals { labels: head.added, rejected, delivered },
             rows,
             verdicts,
             counts,
-            head: *store.head().borrow(),
+            head,
             disk: store.disk(),
             refusal: store.refusal(),
             accepts_writes: store.accepts_writes(),
@@ -145,14 +160,16 @@ fn gauge(snapshot: &Snapshot) {
     metrics::gauge!("labeltap_store_labels").set(store.labels as f64);
     metrics::gauge!("labeltap_store_file_bytes").set(store.file_bytes as f64);
     metrics::gauge!("labeltap_store_min_free_bytes").set(store.min_free_bytes as f64);
-    let accepts = if store.accepts_writes { 1.0 } else { 0.0 };
-    metrics::gauge!("labeltap_store_accepts_writes").set(accepts);
     metrics::gauge!("labeltap_labelers_troubled").set(snapshot.troubled_total as f64);
     for (state, count) in &snapshot.labelers.by_state {
         let gauge = metrics::gauge!("labeltap_labelers_by_state", "state" => state.clone());
         gauge.set(*count as f64);
     }
     metrics::gauge!("labeltap_labelers").set(snapshot.labelers.total as f64);
+}
+
+fn accepts(writes: bool) {
+    metrics::gauge!("labeltap_store_accepts_writes").set(if writes { 1.0 } else { 0.0 });
 }
 
 fn describe() {

@@ -206,6 +206,9 @@ pub struct Consumer {
     /// Whether its events are posted to a webhook.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub webhook: bool,
+    /// Whether it is a part of labeltap itself: the AppView's table.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reserved: bool,
     /// Why its webhook, or whatever it waits for, failed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,

@@ -2,10 +2,10 @@
 //! is handed in.
 
 use crate::snapshot::{History, Rates};
+use fleet::Came;
 use label::Did;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
-use store::LabelerRow;
 
 /// How often is looked.
 pub(crate) const STEP: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// What came since. A purge makes some of it smaller; that is nothing that came.
+    /// What came since.
     const fn since(self, before: Self) -> Self {
         Self {
             labels: self.labels.saturating_sub(before.labels),
@@ -36,12 +36,12 @@ impl Totals {
 }
 
 /// One labeler at one look.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    at: Duration,
-    labels: u64,
-    rejected: u64,
-    cursor: i64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// What came since the start.
+    pub(crate) came: Came,
+    /// Where its sequence is.
+    pub(crate) cursor: i64,
 }
 
 /// How fast one labeler has been lately, each per second.
@@ -60,21 +60,37 @@ pub(crate) struct Track {
     looks: VecDeque<(Duration, Totals)>,
     /// What came in each step.
     steps: VecDeque<Totals>,
-    labelers: HashMap<Did, VecDeque<Mark>>,
+    labelers: HashMap<Did, VecDeque<(Duration, Mark)>>,
 }
 
 impl Track {
     /// Takes down a look, `at` after the start.
-    pub(crate) fn look(&mut self, at: Duration, totals: Totals, rows: &[LabelerRow]) {
-        if let Some((_, before)) = self.looks.back() {
-            push(&mut self.steps, totals.since(*before), STEPS);
+    pub(crate) fn look(&mut self, at: Duration, totals: Totals, labelers: &[(Did, Mark)]) {
+        if let Some((since, before)) = self.looks.back() {
+            self.step(at.saturating_sub(*since), totals.since(*before));
         }
         push(&mut self.looks, (at, totals), LOOKS + 1);
         let mut before = std::mem::take(&mut self.labelers);
-        for row in rows {
-            let mut marks = before.remove(&row.did).unwrap_or_default();
-            push(&mut marks, mark(at, row), LOOKS + 1);
-            self.labelers.insert(row.did.clone(), marks);
+        for (did, mark) in labelers {
+            let mut marks = before.remove(did).unwrap_or_default();
+            push(&mut marks, (at, *mark), LOOKS + 1);
+            self.labelers.insert(did.clone(), marks);
+        }
+    }
+
+    /// What came in this time, spread over as many steps as it lasted: a look may be late.
+    fn step(&mut self, lasted: Duration, came: Totals) {
+        let steps = (lasted.as_secs_f64() / STEP.as_secs_f64()).round().clamp(1.0, STEPS as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 120")]
+        let steps = steps as u64;
+        for number in 0..steps {
+            let part = |all: u64| all / steps + u64::from(number < all % steps);
+            let step = Totals {
+                labels: part(came.labels),
+                rejected: part(came.rejected),
+                delivered: part(came.delivered),
+            };
+            push(&mut self.steps, step, STEPS);
         }
     }
 
@@ -90,16 +106,15 @@ impl Track {
         }
     }
 
-    /// The same for one labeler.
-    pub(crate) fn pace(&self, at: Duration, row: &LabelerRow) -> Pace {
-        let first = self.labelers.get(&row.did).and_then(VecDeque::front);
-        let Some(first) = first else { return Pace::default() };
-        let now = mark(at, row);
-        let per = |count| per_second(count, at.saturating_sub(first.at));
+    /// The same for one labeler. One that was taken up again counts anew.
+    pub(crate) fn pace(&self, at: Duration, did: &Did, now: Mark) -> Pace {
+        let first = self.labelers.get(did).and_then(VecDeque::front);
+        let Some((since, first)) = first else { return Pace::default() };
+        let per = |count| per_second(count, at.saturating_sub(*since));
         let moved = now.cursor.saturating_sub(first.cursor);
         Pace {
-            labels: per(now.labels.saturating_sub(first.labels)),
-            rejected: per(now.rejected.saturating_sub(first.rejected)),
+            labels: per(now.came.stored.saturating_sub(first.came.stored)),
+            rejected: per(now.came.rejected.saturating_sub(first.came.rejected)),
             cursor: per(u64::try_from(moved).unwrap_or_default()),
         }
     }
@@ -113,10 +128,6 @@ impl Track {
             delivered: of(|step| step.delivered),
         }
     }
-}
-
-const fn mark(at: Duration, row: &LabelerRow) -> Mark {
-    Mark { at, labels: row.labels, rejected: row.rejected, cursor: row.cursor.get() }
 }
 
 fn push<T>(row: &mut VecDeque<T>, item: T, most: usize) {

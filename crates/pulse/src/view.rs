@@ -4,7 +4,7 @@ use crate::pulse::Parts;
 use crate::snapshot::{
     Backfill, Busy, Consumer, Firehose, Labelers, Limits, Snapshot, Store, Troubled,
 };
-use crate::track::{Pace, Totals, Track};
+use crate::track::{Mark, Pace, Totals, Track};
 use crate::trouble::{Trouble, trouble};
 use deliver::Told;
 use fleet::{State, Status};
@@ -33,16 +33,8 @@ pub(crate) struct Seen {
     pub(crate) refusal: Option<StoreError>,
     pub(crate) accepts_writes: bool,
     pub(crate) consumers: Vec<Told>,
-}
-
-impl Seen {
-    pub(crate) fn totals(&self) -> Totals {
-        Totals {
-            labels: self.head.added,
-            rejected: self.verdicts.iter().map(|(_, count)| count).sum(),
-            delivered: self.consumers.iter().map(|told| told.delivered).sum(),
-        }
-    }
+    /// Numbers that never get less, whoever is removed.
+    pub(crate) totals: Totals,
 }
 
 /// A labeler, what it does, and how fast.
@@ -57,7 +49,11 @@ pub(crate) fn snapshot(parts: &Parts, seen: &Seen, track: &Track) -> Snapshot {
     let all: Vec<One<'_>> = seen
         .rows
         .iter()
-        .map(|row| One { row, status: parts.board.get(&row.did), pace: track.pace(seen.at, row) })
+        .map(|row| One {
+            row,
+            status: parts.board.get(&row.did),
+            pace: track.pace(seen.at, &row.did, mark(parts, row)),
+        })
         .collect();
     let (backfills, backfilling) = backfills(parts, &all);
     let (troubled, troubled_total) = troubled(&all);
@@ -82,7 +78,7 @@ pub(crate) fn snapshot(parts: &Parts, seen: &Seen, track: &Track) -> Snapshot {
         },
         labelers: labelers(&all),
         rejected: seen.verdicts.iter().map(|(v, n)| (v.as_str().to_owned(), *n)).collect(),
-        rates: track.rates(seen.at, seen.totals()),
+        rates: track.rates(seen.at, seen.totals),
         history: track.history(),
         backfills,
         backfilling,
@@ -93,6 +89,11 @@ pub(crate) fn snapshot(parts: &Parts, seen: &Seen, track: &Track) -> Snapshot {
         consumers_total: consumers.len() as u64,
         consumers: consumers.iter().take(CONSUMERS).map(|t| consumer(t, seen.now)).collect(),
     }
+}
+
+/// Where a labeler is at this moment.
+pub(crate) fn mark(parts: &Parts, row: &LabelerRow) -> Mark {
+    Mark { came: parts.board.has_come(&row.did), cursor: row.cursor.get() }
 }
 
 fn labelers(all: &[One<'_>]) -> Labelers {
@@ -194,6 +195,7 @@ fn consumer(told: &Told, now: Millis) -> Consumer {
         connections: told.connections as u64,
         oldest_unacked_seconds: told.oldest.map(since),
         webhook: told.webhook.is_some(),
+        reserved: told.reserved,
         last_error: told.last_error.clone(),
     }
 }

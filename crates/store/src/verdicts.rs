@@ -1,5 +1,5 @@
-//! How many labels were rejected, by verdict: for each labeler, ever. Written with the number
-//! that is in its row, of which they are the parts.
+//! How many labels were rejected, by verdict: for each labeler, ever; of what was stored before
+//! schema 8 only what was still kept then. Written with the number that is in its row.
 
 use crate::StoreError;
 use crate::convert::{count, signed};

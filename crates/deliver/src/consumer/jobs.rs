@@ -171,9 +171,7 @@ impl Consumer {
             return;
         }
         self.busy.setting_aside = true;
-        let consumer = self.name.clone();
-        metrics::counter!("labeltap_consumer_dead_letters_total", "consumer" => consumer)
-            .increment(aside.len() as u64);
+        self.standing.sets_aside(aside.len() as u64);
         let ids: Vec<i64> = aside.iter().map(|aside| aside.id).collect();
         let row = |aside: crate::desk::Aside| {
             let id = EventId::new(aside.id)?;

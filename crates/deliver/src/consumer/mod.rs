@@ -193,10 +193,6 @@ async fn open(begin: Begin) -> Result<(Consumer, mpsc::Receiver<Word>), StoreErr
         limits,
         standing,
     };
-    // Shown from the beginning, and not only once it has happened.
-    let of = consumer.name.clone();
-    metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => of.clone()).increment(0);
-    metrics::counter!("labeltap_consumer_dead_letters_total", "consumer" => of).increment(0);
     consumer.furnish(row);
     consumer.count();
     Ok((consumer, inbox))
@@ -404,9 +400,7 @@ impl Consumer {
         let (parcels, again) = self.packer.pack(&mut self.desk);
         if again > 0 {
             metrics::counter!("labeltap_redelivered_total").increment(again);
-            let consumer = self.name.clone();
-            metrics::counter!("labeltap_consumer_redelivered_total", "consumer" => consumer)
-                .increment(again);
+            self.standing.sends_again(again);
         }
         self.hand_over(parcels);
     }

@@ -77,6 +77,8 @@ struct Firehose {
     saved: Option<Seq>,
     saved_at: Instant,
     collected: Collected,
+    /// Whether a notice of this connection was logged; a flood of them is not ours to keep.
+    noticed: bool,
     /// When an event last came, and whether its absence was remarked on.
     event_at: Instant,
     remarked: bool,
@@ -114,6 +116,7 @@ impl Firehose {
             saved,
             saved_at: now,
             collected: Collected::default(),
+            noticed: false,
             event_at: now,
             remarked: false,
             stuck_at: None,
@@ -164,7 +167,7 @@ impl Firehose {
             firehose.connected = true;
             firehose.error = None;
         });
-        (self.event_at, self.remarked) = (Instant::now(), false);
+        (self.event_at, self.remarked, self.noticed) = (Instant::now(), false, false);
         let (mut saving, mut pinging) = (self.saving(), self.pinging());
         let mut is_first = true;
         loop {
@@ -315,7 +318,10 @@ impl Firehose {
                 if name == "OutdatedCursor" {
                     metrics::counter!("labeltap_firehose_outdated_total").increment(1);
                 }
-                tracing::warn!(relay = self.relay, name, message, "the relay has a notice");
+                if !std::mem::replace(&mut self.noticed, true) {
+                    // Under a name of its own, and quoted: it is not the line's message.
+                    tracing::warn!(relay = self.relay, ?name, said = ?message, "the relay has a notice");
+                }
                 Ok(())
             }
             RepoFrame::Error { error, .. } if error == FUTURE => Err(Lost::Future),

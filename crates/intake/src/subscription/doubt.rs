@@ -37,6 +37,7 @@ impl Subscription {
                 if let Some(event) = told {
                     life::tell(&event, Some(&why), None);
                 }
+                self.shared.board.starts_over(&self.labeler);
                 self.reread_at = None;
                 self.note_trouble(State::Waiting, format!("it has started over: {why}"));
                 Ok(Heard::Reset)
