@@ -8,10 +8,12 @@
 )]
 
 mod appview;
+mod backup;
 mod behaviours;
 mod channel;
 mod check;
 mod clients;
+mod commands;
 mod corpus;
 mod crash;
 mod described;

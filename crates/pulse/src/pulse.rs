@@ -131,6 +131,8 @@ impl Pulse {
         let rows = store.labelers().await?;
         let verdicts = store.verdicts(None).await?;
         let counts = store.counts().await?;
+        // Let go of before `deliver` looks at it too: where the writer waits in between, nobody who
+        // holds it may ask for it again.
         let head = *store.head().borrow();
         let (rejected, delivered) = (board.rejected(), deliver.delivered());
         Ok(Seen {
