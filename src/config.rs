@@ -28,7 +28,7 @@ pub use check::Check;
 pub use export::Export;
 pub use paper::{Page, pages};
 pub use run::Run;
-pub use secret::Secret;
+pub use secret::{Secret, SecretUrl};
 pub use stats::Stats;
 pub use status::Status;
 pub use tail::Tail;

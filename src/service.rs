@@ -12,6 +12,7 @@ use pulse::Pulse;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Limits, Store};
@@ -90,7 +91,7 @@ impl Service {
             plc_url: run.plc_url.clone(),
             allow_private_hosts: run.allow_private_hosts,
         })?;
-        let store = Store::open_with(&run.database, Limits { min_free: run.min_free_space })?;
+        let store = open(run.database.clone(), Limits { min_free: run.min_free_space }).await?;
 
         let mut crew = Crew::default();
         let board = Board::default();
@@ -229,6 +230,15 @@ async fn listen(bind: Option<Bind>) -> Result<Option<(TcpListener, SocketAddr)>,
     Err(StartError::Bind { address: bind.to_string(), reason })
 }
 
+/// Opens the database beside the runtime: a new version may have much to bring up to date.
+async fn open(database: PathBuf, limits: Limits) -> Result<Store, StartError> {
+    let opened = tokio::task::spawn_blocking(move || Store::open_with(&database, limits)).await;
+    match opened {
+        Ok(store) => Ok(store?),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
 fn hosts(run: &Run) -> Hosts {
     if run.allow_private_hosts { Hosts::Private } else { Hosts::Public }
 }
@@ -240,7 +250,7 @@ fn delivery(run: &Run, sink: Option<appview::Progress>) -> deliver::Settings {
         retry_timeout: run.retry_timeout,
         disable_acks: run.disable_acks,
         max_deliveries: run.max_deliveries,
-        webhook: run.webhook_url.clone(),
+        webhook: run.webhook_url.as_ref().map(|url| url.reveal().clone()),
         admin_password: revealed(&run.admin_password),
         webhook_secret: revealed(&run.webhook_secret),
         hosts: hosts(run),

@@ -1,6 +1,6 @@
 //! Logs and metrics: where they go and in what form.
 
-use crate::config::{LogFormat, LogLevel, Run};
+use crate::config::{LogFormat, LogLevel, Run, SecretUrl};
 use crate::status::Painter;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::{self, IsTerminal as _};
@@ -32,7 +32,7 @@ const FOLD_EVERY: Duration = Duration::from_secs(5);
 pub fn log(run: &Run, painter: Option<&Painter>) -> Result<Option<Export>, ExportError> {
     let terminal = std::io::stdout().is_terminal();
     let version = env!("CARGO_PKG_VERSION");
-    let collector = run.otlp_endpoint.as_ref();
+    let collector = run.otlp_endpoint.as_ref().map(SecretUrl::reveal);
     let export = collector.map(|url| Export::start(url, version)).transpose()?;
     let lines = tracing_subscriber::fmt::layer().with_writer(Output(painter.cloned()));
     let lines = match run.log_format {

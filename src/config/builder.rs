@@ -199,6 +199,14 @@ impl Builder {
         items: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Self {
         let items: Vec<String> = items.into_iter().map(|item| item.as_ref().to_owned()).collect();
+        // They are separated by commas from here on.
+        if let Some(wrong) = items.iter().find(|item| item.is_empty() || item.contains(',')) {
+            let found = format!("{wrong:?}");
+            let wrong = UsageError::wrong(name, &found, "items that are not empty, without commas");
+            let mut settings = self;
+            settings.wrong.get_or_insert(wrong);
+            return settings;
+        }
         self.with(name, items.join(","))
     }
 

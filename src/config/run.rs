@@ -1,7 +1,7 @@
 //! The settings of `labeltap run`.
 
 use super::given::Given;
-use super::secret::Secret;
+use super::secret::{Secret, SecretUrl};
 use super::usage::UsageError;
 use super::values::{self, Bind, LogFormat, LogLevel, Named};
 use appview::Target;
@@ -59,7 +59,7 @@ pub struct Run {
     /// After so many deliveries an event is set aside.
     pub max_deliveries: Option<u32>,
     /// Where the default consumer's events are posted.
-    pub webhook_url: Option<Url>,
+    pub webhook_url: Option<SecretUrl>,
     /// Signs the bodies of webhooks.
     pub webhook_secret: Option<Secret>,
     /// The database of an AppView whose table is kept in step.
@@ -69,7 +69,7 @@ pub struct Run {
     /// How long labels that no longer apply are kept; `None`: for ever.
     pub retain_superseded: Option<Duration>,
     /// The collector that gets traces.
-    pub otlp_endpoint: Option<Url>,
+    pub otlp_endpoint: Option<SecretUrl>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How; `None`: text on a terminal, else JSON.
@@ -113,12 +113,12 @@ impl Run {
             retry_timeout: given.value("retry-timeout", values::span)?,
             window: count(given, "window")?,
             max_deliveries: deliveries(given)?,
-            webhook_url: given.optional("webhook-url", values::web)?,
+            webhook_url: given.optional("webhook-url", values::web)?.map(SecretUrl::new),
             webhook_secret: given.secret("webhook-secret")?,
             appview: given.optional("appview-database-url", values::postgres)?,
             min_free_space: given.value("min-free-space", values::size)?,
             retain_superseded: given.value("retain-superseded", values::retention)?,
-            otlp_endpoint: given.optional("otlp-endpoint", values::web)?,
+            otlp_endpoint: given.optional("otlp-endpoint", values::collector)?.map(SecretUrl::new),
             log_level: given.value("log-level", values::log_level)?,
             log_format: given.optional("log-format", values::log_format)?,
             progress: given.optional("progress", values::yes_no)?,

@@ -130,7 +130,7 @@ pub(super) const RUN: &[Setting] = &[
         Some("off"), "off, or an address and port like 127.0.0.1:2490, localhost:2490 or :2490",
         "Separate address for /metrics; without it /metrics is on the API address"),
     setting!("otlp-endpoint" ["LABELTAP_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"] Value("URL"),
-        None, "an http:// or https:// URL",
+        None, "an http:// or https:// URL without user, password and query",
         "Export traces to the OpenTelemetry collector there, by OTLP over HTTP"),
     setting!("progress" ["LABELTAP_PROGRESS"] Switch,
         None, YES_NO,

@@ -138,7 +138,7 @@ const ROWS: &[Row] = &[
     row!("no-replay", |r| r.no_replay.to_string(), "false", ("true", "true"), ("0", "false"), "2"),
     row!(
         "webhook-url",
-        |r| r.webhook_url.as_ref().map_or(String::new(), ToString::to_string),
+        |r| r.webhook_url.as_ref().map_or(String::new(), |url| url.reveal().to_string()),
         "",
         ("https://u:p@h.example", "https://u:p@h.example/"),
         ("http://h", "http://h/"),
@@ -243,7 +243,7 @@ const ROWS: &[Row] = &[
     ),
     row!(
         "otlp-endpoint",
-        |r| r.otlp_endpoint.as_ref().map_or(String::new(), ToString::to_string),
+        |r| r.otlp_endpoint.as_ref().map_or(String::new(), |url| url.reveal().to_string()),
         "",
         ("http://c:4318", "http://c:4318/"),
         ("https://c/otlp", "https://c/otlp"),

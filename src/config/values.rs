@@ -113,7 +113,14 @@ pub(super) fn web(text: &str) -> Result<Url, Wrong> {
     url(text, &["http", "https"])
 }
 
-/// The same, or ws or wss.
+/// Where a collector of traces listens. User, password and query would get lost on the way there.
+pub(super) fn collector(text: &str) -> Result<Url, Wrong> {
+    let url = web(text)?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    plain.then_some(url).ok_or_else(Wrong::value)
+}
+
+/// http, https, ws or wss.
 pub(super) fn web_or_socket(text: &str) -> Result<Url, Wrong> {
     url(text, &["http", "https", "ws", "wss"])
 }

@@ -232,3 +232,38 @@ async fn what_keeps_it_from_starting_is_said() {
     soon(running.stop()).await.unwrap();
     soon(start(&plc, &database).await.stop()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_handed_out_once_the_service_has_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plc, database) = (Plc::start().await, dir.path().join("embed.db"));
+    let did = plc_did("stopping");
+    let labeler = FakeLabeler::start(&did, SigningKey::k256(12), &plc).await;
+    labeler.preload(300);
+    let running = start(&plc, &database).await;
+    running.add([&did]).await.unwrap();
+    let mut events = soon(running.events("mine")).await.unwrap();
+    // Many more are on their way to the program by then.
+    let mut acked = Vec::new();
+    for _ in 0..20 {
+        let one = next(&mut events).await;
+        acked.push(label(&one).label.uri.clone());
+        one.ack();
+    }
+    let kept = next(&mut events).await;
+    soon(running.stop()).await.unwrap();
+    assert!(soon(events.next()).await.is_none(), "an ack of it would say nothing to anybody");
+    kept.ack();
+
+    let again = start(&plc, &database).await;
+    let mut events = soon(again.events("mine")).await.unwrap();
+    let mut rest = Vec::new();
+    for _ in 0..280 {
+        let one = next(&mut events).await;
+        rest.push(label(&one).label.uri.clone());
+        one.ack();
+    }
+    assert!(acked.iter().all(|uri| !rest.contains(uri)), "what was acked before is done with");
+    nothing_comes(&mut events).await;
+    soon(again.stop()).await.unwrap();
+}

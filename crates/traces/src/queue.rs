@@ -5,8 +5,10 @@ use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use std::sync::Once;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// The spans that stand for one side of a conversation with others, by their names.
 const KINDS: [(&str, SpanKind); 4] = [
@@ -15,6 +17,9 @@ const KINDS: [(&str, SpanKind); 4] = [
     ("dial", SpanKind::Client),
     ("webhook", SpanKind::Client),
 ];
+
+/// Said once.
+static ENDED: Once = Once::new();
 
 /// Puts spans into the queue.
 #[derive(Debug)]
@@ -30,9 +35,15 @@ impl SpanProcessor for Queue {
         if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == span.name) {
             span.span_kind = kind.clone();
         }
-        if self.0.try_send(span).is_err() {
-            count_dropped(1);
+        match self.0.try_send(span) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => {}
+            // The task has ended and nobody has asked it to.
+            Err(TrySendError::Closed(_)) => ENDED.call_once(|| {
+                tracing::error!("the export of traces has ended; the collector gets no more");
+            }),
         }
+        count_dropped(1);
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -104,7 +104,12 @@ async fn a_tail_that_is_far_behind_jumps_and_says_so() {
     }
     let far = house.get("/tail?after=0&limit=10").await.json();
     assert_eq!(ids(&far).len(), 10);
-    assert_eq!(far["left_out"], far["next"].as_i64().unwrap() - 10, "everything else");
+    assert_eq!(far["left_out"], 20_000 - 10, "of those that were looked at");
+    assert_eq!(far["passed_over"], far["next"].as_i64().unwrap() - 20_000);
+    // Whoever knows of more than there is has seen another log.
+    let other = house.get("/tail?after=999999&limit=10").await.json();
+    assert_eq!((&other["next"], &other["events"]), (&far["next"], &far["events"]));
+    assert_eq!((&other["left_out"], &other["passed_over"]), (&json!(0), &json!(0)));
     // What a filter seldom takes is looked for some way back.
     house.say(ANN, &[("at://y", "rude")]).await;
     house.say(ANN, &many[..25_000]).await;

@@ -67,7 +67,7 @@ async fn no_route_is_open_to_foreign_pages_or_names() {
 async fn what_axum_refuses_has_our_shape() {
     let house = House::plain();
     call(&house, "GET", "/nothing", &[]).await.refusal(404, "NotFound");
-    call(&house, "GET", "/", &[]).await.refusal(404, "NotFound");
+    call(&house, "POST", "/", &[]).await.refusal(405, "MethodNotAllowed");
     call(&house, "GET", "/labelers/", &[]).await.refusal(404, "NotFound");
     call(&house, "GET", "/subject/x", &[]).await.refusal(404, "NotFound");
     call(&house, "POST", "/stats/nothing", &[]).await.refusal(404, "NotFound");
