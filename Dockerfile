@@ -45,7 +45,9 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 2480
 STOPSIGNAL SIGTERM
-# Asks /health through the program itself; the password, if there is one, is in the environment.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["labeltap", "status"]
+# Asks the service through the program itself, where LABELTAP_BIND has it listen; the password, if there is one, is in
+# the environment too. It waits 10 s for an answer. A start after an update may build an index before it answers; one
+# answer ends the start period.
+HEALTHCHECK --interval=30s --timeout=15s --start-period=10m CMD ["labeltap", "status"]
 ENTRYPOINT ["labeltap"]
 CMD ["run"]

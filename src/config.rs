@@ -13,6 +13,7 @@ mod check;
 mod export;
 mod flags;
 mod given;
+mod nearby;
 mod paper;
 mod run;
 mod secret;

@@ -67,6 +67,17 @@ impl<'a> Given<'a> {
         self.optional(name, read)?.ok_or_else(missing)
     }
 
+    /// What the environment says about a setting of another command, which is no flag of this one.
+    pub(super) fn around<T>(
+        &self,
+        setting: &'static Setting,
+        read: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Result<Option<T>, UsageError> {
+        let From::Process { var, .. } = &self.from else { return Ok(None) };
+        let Some(given) = from_environment(setting, var)? else { return Ok(None) };
+        read(&given.text).map(Some).map_err(|wrong| given.refuse(wrong))
+    }
+
     /// A text that nobody is shown.
     pub(super) fn secret(&self, name: &str) -> Result<Option<Secret>, UsageError> {
         self.optional(name, |text| match text {
@@ -103,6 +114,14 @@ fn from_process(
         let from = format!("--{name}");
         return Ok(Some(Text { setting, from, text: text.clone() }));
     }
+    from_environment(setting, var)
+}
+
+fn from_environment(
+    setting: &'static Setting,
+    var: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Option<Text>, UsageError> {
+    let name = setting.name;
     for variable in setting.variables {
         let Some(value) = var(variable).filter(|value| !value.is_empty()) else {
             continue;

@@ -1,6 +1,7 @@
 //! The settings of `labeltap status`.
 
 use super::given::Given;
+use super::nearby;
 use super::secret::Secret;
 use super::usage::UsageError;
 use super::values;
@@ -22,7 +23,7 @@ pub struct Status {
 impl Status {
     pub(super) fn read(given: &Given<'_>) -> Result<Self, UsageError> {
         Ok(Self {
-            url: given.value("url", values::web)?,
+            url: nearby::url(given)?,
             password: given.secret("password")?,
             watch: given.value("watch", values::yes_no)?,
             json: given.value("json", values::yes_no)?,

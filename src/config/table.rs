@@ -147,8 +147,8 @@ pub(super) const RUN: &[Setting] = &[
 /// the environment would only surprise.
 pub(super) const TAIL: &[Setting] = &[
     setting!("url" ["LABELTAP_URL"] Value("URL"),
-        Some("http://127.0.0.1:2480"), "an http:// or https:// URL",
-        "Where the service listens"),
+        None, "an http:// or https:// URL",
+        "Where the service listens [default: where LABELTAP_BIND says, else http://127.0.0.1:2480]"),
     setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
         None, "a text that is not empty",
         "The password of user admin"),
@@ -187,8 +187,8 @@ pub(super) const TAIL: &[Setting] = &[
 /// The settings of `labeltap status`. Where the service is, is said as for `tail`.
 pub(super) const STATUS: &[Setting] = &[
     setting!("url" ["LABELTAP_URL"] Value("URL"),
-        Some("http://127.0.0.1:2480"), "an http:// or https:// URL",
-        "Where the service listens"),
+        None, "an http:// or https:// URL",
+        "Where the service listens [default: where LABELTAP_BIND says, else http://127.0.0.1:2480]"),
     setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
         None, "a text that is not empty",
         "The password of user admin"),

@@ -1,6 +1,7 @@
 //! The settings of `labeltap tail`.
 
 use super::given::Given;
+use super::nearby;
 use super::secret::Secret;
 use super::usage::UsageError;
 use super::values;
@@ -49,7 +50,7 @@ impl Tail {
             query.push(("raw".to_owned(), "true".to_owned()));
         }
         Ok(Self {
-            url: given.value("url", values::web)?,
+            url: nearby::url(given)?,
             password: given.secret("password")?,
             query,
             ack: !given.value("no-ack", values::yes_no)?,

@@ -37,13 +37,12 @@ pub(crate) struct Block {
 
 /// The pages, from the root of the repository.
 pub(crate) fn pages() -> Vec<String> {
-    let folders = [("docs", "docs"), ("docs/decisions", "docs/decisions")];
     let mut pages = vec!["README.md".to_owned()];
-    for (folder, shown) in folders {
+    for folder in ["docs", "docs/decisions", "docs/ops"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".md") {
-                pages.push(format!("{shown}/{name}"));
+                pages.push(format!("{folder}/{name}"));
             }
         }
     }
@@ -59,7 +58,13 @@ pub(crate) fn of(page: &str) -> Vec<Block> {
 fn read(page: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = (1..).zip(text.lines());
+    let mut after_nothing = true;
     while let Some((line, begin)) = lines.next() {
+        // The other two ways to write a block, which nobody would run.
+        assert!(!begin.trim_start().starts_with("~~~"), "{page}:{line}: write ``` and not ~~~");
+        let indented = after_nothing && (begin.starts_with("    ") || begin.starts_with('\t'));
+        after_nothing = begin.trim().is_empty();
+        assert!(!indented || after_nothing, "{page}:{line}: a block without a fence");
         let Some(language) = begin.trim_start().strip_prefix("```") else { continue };
         let inner: Vec<&str> = lines
             .by_ref()
@@ -131,6 +136,18 @@ fn what_is_marked_is_not_run_and_everything_else_is() {
     let scripts: Vec<String> = blocks.iter().map(Block::script).collect();
     assert_eq!(scripts, ["a\nd # why\n", "", "# f\nf\n"]);
     assert_eq!(blocks.iter().map(Block::is_run).collect::<Vec<_>>(), [true, false, true]);
+}
+
+#[test]
+#[should_panic(expected = "page.md:3: write ``` and not ~~~")]
+fn another_fence_is_a_mistake() {
+    read("page.md", "# A\n\n~~~sh\nlabeltap walk\n~~~\n");
+}
+
+#[test]
+#[should_panic(expected = "page.md:3: a block without a fence")]
+fn no_fence_is_a_mistake() {
+    read("page.md", "# A\n\n    labeltap walk\n");
 }
 
 #[test]

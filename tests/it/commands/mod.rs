@@ -14,9 +14,6 @@ use place::{EXAMPLE, Place};
 use std::path::Path;
 use testkit::{FakeLabeler, LabelSpec, Page, Plc, SigningKey};
 
-/// Pages whose blocks another test runs; it names the page.
-const ELSEWHERE: &[(&str, &str)] = &[("docs/appview.md", "tests/it/appview.rs")];
-
 /// What `labeltap check` asks an account's server for.
 const GET_RECORD: &str = "/xrpc/com.atproto.repo.getRecord";
 
@@ -58,9 +55,6 @@ async fn every_command_is_run_or_says_what_it_needs() {
     let talking = tokio::spawn(talk(labeler(&plc).await));
     let (mut ran, mut wrong) = (0, Vec::new());
     for page in blocks::pages() {
-        if ELSEWHERE.iter().any(|(elsewhere, _)| *elsewhere == page) {
-            continue;
-        }
         let blocks: Vec<Block> = blocks::of(&page).into_iter().filter(Block::is_run).collect();
         if blocks.is_empty() {
             continue;
@@ -76,13 +70,4 @@ async fn every_command_is_run_or_says_what_it_needs() {
     talking.abort();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(ran > 10, "only {ran} blocks were found");
-}
-
-#[test]
-fn what_is_run_elsewhere_is_named_there() {
-    for (page, test) in ELSEWHERE {
-        let text = std::fs::read_to_string(root().join(test)).unwrap();
-        assert!(text.contains(page), "{test} does not name {page}");
-        assert!(!blocks::of(page).is_empty(), "{page} has no commands");
-    }
 }

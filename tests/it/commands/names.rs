@@ -19,7 +19,7 @@ fn help() -> BTreeMap<&'static str, String> {
         assert!(output.status.success(), "{name} --help");
         (name, String::from_utf8(output.stdout).unwrap())
     };
-    ["run", "tail", "status", "check", "export", "stats"].map(of).into()
+    ["run", "tail", "status", "check", "export", "stats", "completions", "man"].map(of).into()
 }
 
 /// Words of letters, digits and these, that begin like that.
@@ -36,10 +36,7 @@ fn every_flag_of_a_command_is_one() {
         let text = block.text().replace("cargo run --release --", "labeltap").replace("\\\n", " ");
         // A command ends where another begins, or a comment.
         let calls = text.split(['\n', '|', ';']).map(|call| call.split('#').next().unwrap());
-        let calls = calls.filter_map(|call| call.split_once("labeltap "));
-        // `cargo … -p labeltap` means the package.
-        for (_, call) in calls.filter(|(before, _)| !before.ends_with("-p ")) {
-            let name = call.split_whitespace().next().unwrap_or_default().trim_matches('\'');
+        for (name, call) in calls.filter_map(call) {
             let help = help.get(name);
             let help = help.unwrap_or_else(|| panic!("{}: labeltap {name}?", block.place()));
             for flag in words(call, "--", "-") {
@@ -52,12 +49,79 @@ fn every_flag_of_a_command_is_one() {
     assert!(seen > 5, "only {seen} flags were found");
 }
 
+/// The name of the command of labeltap that is called, and what follows it. Other programs have
+/// the word among their arguments: a package, an image, a unit, a role.
+fn call(text: &str) -> Option<(&str, &str)> {
+    let mut words = text.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
+    let mut first = true;
+    while let Some(word) = words.next() {
+        if word == "labeltap" {
+            let next = words.clone().next().unwrap_or_default();
+            let command = next != "labeltap"
+                && !next.is_empty()
+                && next.chars().all(|c| c.is_ascii_lowercase());
+            if first || command {
+                let rest =
+                    text.split_once(&format!("labeltap {next}")).map_or("", |(_, rest)| rest);
+                return Some((next, rest));
+            }
+        }
+        // What may stand before a command, such as variables; not what takes the word for itself.
+        first &= word.contains('=') || ["exec", "sh", "-c", "time"].contains(&word);
+    }
+    None
+}
+
+#[test]
+fn a_call_is_told_from_the_word() {
+    for (text, name) in [
+        ("labeltap run --window 5", Some("run")),
+        ("A=b sh -c 'exec labeltap walk'", Some("walk")),
+        ("labeltap --walk", Some("--walk")),
+        ("docker exec labeltap labeltap stats", Some("stats")),
+        ("docker build --tag labeltap .", None),
+        ("docker run --name labeltap --env A=b labeltap", None),
+        ("install -m 0755 a/labeltap /usr/local/bin/labeltap", None),
+        ("psql --command=\"CREATE ROLE labeltap LOGIN\"", None),
+        ("cargo nextest run -p labeltap page::", None),
+        ("systemctl enable --now labeltap", None),
+    ] {
+        assert_eq!(call(text).map(|(name, _)| name), name, "{text}");
+    }
+}
+
+/// Flags of other programs that the pages speak of.
+const OF_OTHERS: &[&str] = &["--bench", "--most", "--release", "--root", "--test-threads"];
+
+/// In prose and tables: what stands between backquotes.
+#[test]
+fn every_flag_that_the_text_names_is_one() {
+    let (help, script) = (help(), read("test"));
+    let of_the_program = help.values().flat_map(|text| words(text, "--", "-"));
+    let known: BTreeSet<&str> =
+        of_the_program.chain(words(&script, "--", "-")).chain(OF_OTHERS.iter().copied()).collect();
+    let mut seen = 0;
+    for page in blocks::pages() {
+        let text = read(&page);
+        let prose = text.split("```").step_by(2);
+        for name in prose.flat_map(|part| part.split('`').skip(1).step_by(2)) {
+            for flag in words(name, "--", "-").filter(|flag| !flag.trim_matches('-').is_empty()) {
+                assert!(known.contains(flag), "{page}: nothing has {flag} ({name})");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} flags were found");
+}
+
 #[test]
 fn every_variable_is_read() {
     let help = help();
-    let script = read("test");
+    // Of the script: what says that something is set up. Of the compose file: what it asks for.
+    let (script, compose) = (read("test"), read("docs/ops/compose.yaml"));
     let of_the_program = help.values().flat_map(|text| words(text, "", "_"));
-    let known: BTreeSet<&str> = of_the_program.chain(words(&script, "", "_")).collect();
+    let others = words(&script, "", "_").chain(words(&compose, "", "_"));
+    let known: BTreeSet<&str> = of_the_program.chain(others).collect();
     for page in blocks::pages() {
         let text = read(&page);
         for begin in ["LABELTAP_", "TAP_"] {

@@ -3,7 +3,11 @@
 //!
 //! - `cargo run --release --` is the program, and so is `labeltap`; any other cargo is refused.
 //! - What goes on until it is stopped (`run`, `tail`, `status --watch`) is stopped once it has
-//!   done something, and must do something. `run` has a folder of its own.
+//!   done something, and must do something. `run` has any port, and a folder of its own with two
+//!   labelers, one of which is gone, so that there is something in its log; but where the page gives it
+//!   a database it has that.
+//! - `jq` must print something, since a name that does not exist is no mistake to it. `grep` fails by
+//!   itself where it finds nothing.
 //! - `curl` reaches the service whatever port it has, and fails on a status from 400 on.
 
 use super::blocks::Block;
@@ -20,6 +24,9 @@ use testkit::Plc;
 
 /// The labeler of the examples.
 pub(super) const EXAMPLE: &str = "did:plc:ar7c4by46qjdydhdevvrndac";
+
+/// One that the directory does not know.
+const GONE: &str = "did:plc:goneaaaaaaaaaaaaaaaaaaaa";
 
 /// How long a block may take, in seconds.
 const LIMIT: &str = "60";
@@ -47,8 +54,30 @@ case " $* " in
 esac
 case $1 in
   run)
-    cd "$(mktemp -d -p "$ROOM")" || exit 1
-    for_a_while '"message":"listening"' "$PROGRAM" "$@" || trouble "exit code $?"
+    last='' left=$#
+    while test $left -gt 0; do # 2481 and its like may be taken
+      word=$1 left=$((left - 1))
+      shift
+      case $last in --bind) word=127.0.0.1:0 ;; esac
+      case $word in --bind=*) word=--bind=127.0.0.1:0 ;; esac
+      set -- "$@" "$word"
+      last=$word
+    done
+    sign='"message":"listening"'
+    case $all in
+      *--database-url*) ;;
+      *)
+        cd "$(mktemp -d -p "$ROOM")" || exit 1
+        case $all in
+          *--labelers*) ;;
+          *)
+            export LABELTAP_LABELERS="$FOLLOWED"
+            sign='"labeler gone"'
+            ;;
+        esac
+        ;;
+    esac
+    for_a_while "$sign" "$PROGRAM" "$@" || trouble "exit code $?"
     ;;
   tail)
     for_a_while '"type":"label"' "$PROGRAM" "$@" || trouble "exit code $?"
@@ -75,9 +104,23 @@ shift 3
 exec labeltap "$@"
 "#;
 
+const JQ: &str = r#"#!/bin/sh
+PATH=${PATH#*:}
+out=$(jq "$@")
+code=$?
+test $code = 0 || echo "jq $*: exit code $code" >>"$TROUBLE"
+test -n "$out" || echo "jq $* printed nothing" >>"$TROUBLE"
+printf '%s\n' "$out"
+exit $code
+"#;
+
 const CURL: &str = r#"#!/bin/sh
 PATH=${PATH#*:}
-curl --fail-with-body --max-time 30 --connect-to "localhost:2480:127.0.0.1:$PORT" \
+case " $* " in
+  *' --fail '*) ;;
+  *) set -- --fail-with-body "$@" ;; # it takes one of the two
+esac
+curl --max-time 30 --connect-to "localhost:2480:127.0.0.1:$PORT" \
   --connect-to "127.0.0.1:2480:127.0.0.1:$PORT" "$@"
 code=$?
 test $code = 0 || echo "curl $*: exit code $code" >>"$TROUBLE"
@@ -99,7 +142,8 @@ impl Place {
         for folder in ["bin", "desk", "room"] {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
-        for (name, text) in [("labeltap", LABELTAP), ("cargo", CARGO), ("curl", CURL)] {
+        let programs = [("labeltap", LABELTAP), ("cargo", CARGO), ("curl", CURL), ("jq", JQ)];
+        for (name, text) in programs {
             let path = dir.path().join("bin").join(name);
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -146,7 +190,7 @@ impl Place {
         shell.current_dir(self.folder("desk")).env_clear().env("PATH", path);
         shell.env("PROGRAM", command(&[]).get_program()).env("TROUBLE", trouble);
         shell.env("HOME", self.folder("room")).env("ROOM", self.folder("room"));
-        shell.env("TMPDIR", self.folder("room"));
+        shell.env("TMPDIR", self.folder("room")).env("FOLLOWED", format!("{GONE},{EXAMPLE}"));
         let port = self.tap.url.rsplit(':').next().unwrap();
         shell.env("PORT", port).env("LABELTAP_URL", &self.tap.url);
         // What `labeltap run` and `check` would otherwise ask the internet.

@@ -310,9 +310,10 @@ fn what_the_image_starts_starts_and_its_health_can_be_asked() {
     assert_eq!(health[0], "labeltap");
     let args: Vec<&str> = health[1..].iter().map(String::as_str).collect();
     let port = tap.url.rsplit(':').next().unwrap().to_owned();
+    // In the container it is told by the service's own variable, whatever port that has.
     let ask = |port: &str| {
         let mut ask = command(&args);
-        ask.env("LABELTAP_URL", format!("http://127.0.0.1:{port}")).output().unwrap()
+        ask.env("LABELTAP_BIND", format!(":{port}")).output().unwrap()
     };
     let well = ask(&port);
     assert!(well.status.success(), "{well:?}");

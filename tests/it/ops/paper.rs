@@ -102,7 +102,7 @@ fn what_the_manual_says_of_them_works() {
     let block = super::manual("sh", "labeltap completions").replace("/usr/", &format!("{root}/"));
     let program = env!("CARGO_BIN_EXE_labeltap");
     let mut made = 0;
-    for line in block.lines() {
+    for line in block.lines().filter(|line| !line.starts_with('#')) {
         // Folders that packages of the shells bring along.
         if let Some((_, file)) = line.split_once(" > ") {
             std::fs::create_dir_all(std::path::Path::new(file).parent().unwrap()).unwrap();
