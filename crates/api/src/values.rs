@@ -21,7 +21,10 @@ const LABELERS: usize = 64;
 /// The last counts, by the labeler's row, the one that was begun last at the end. A purge gives a
 /// labeler another row.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Known(Arc<Mutex<VecDeque<(i64, Kept<Of>)>>>);
+pub(crate) struct Known(Arc<Mutex<VecDeque<Counted>>>);
+
+/// By this row.
+type Counted = (i64, Kept<Of>);
 
 /// What was counted, and when.
 #[derive(Debug)]
