@@ -31,8 +31,16 @@ async function have(what, more = {}) {
 
 /** What went wrong in the browser, whatever the story looked at. */
 const faults = [];
-/** Complaints that a story has a reason to expect, as patterns. */
-const expected = [];
+
+/** Does a step in which the browser has a reason for complaints like these. Before and after it there is none. */
+async function expecting(pattern, step) {
+  const from = faults.length;
+  const done = await step();
+  // What is written to the console comes a moment after its cause.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  faults.splice(from, faults.length, ...faults.slice(from).filter((fault) => !pattern.test(fault)));
+  return done;
+}
 
 function watch(page) {
   page.on("console", (message) => {
@@ -45,7 +53,8 @@ function watch(page) {
     void dialog.dismiss();
   });
   page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) faults.push(`a request to somebody else: ${request.url()}`);
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== "about:" && origin !== new URL(url).origin) faults.push(`a request to somebody else: ${request.url()}`);
   });
 }
 
@@ -79,9 +88,8 @@ function check(is, what) {
 let code = 0;
 try {
   const { default: story } = await import(`./stories/${process.argv[2]}.js`);
-  await story({ url, have, open, until, check, expect: (pattern) => expected.push(pattern) });
-  const left = faults.filter((fault) => !expected.some((pattern) => pattern.test(fault)));
-  if (left.length > 0) throw new Error(`the browser complained:\n${left.join("\n")}`);
+  await story({ url, have, open, until, check, expecting });
+  if (faults.length > 0) throw new Error("the browser complained");
 } catch (error) {
   console.error(error.stack);
   for (const fault of faults) console.error(`(${fault})`);

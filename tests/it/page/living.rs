@@ -13,7 +13,7 @@ async fn states_change_while_somebody_looks() {
     }
     let dir = tempfile::tempdir().unwrap();
     let plc = Plc::start().await;
-    let (calm_did, slow_did) = (plc_did("calm"), plc_did("slow"));
+    let (calm_did, slow_did, nobody) = (plc_did("calm"), plc_did("slow"), plc_did("nobody"));
     let mut calm = FakeLabeler::start(&calm_did, SigningKey::k256(140), &plc).await;
     let slow = FakeLabeler::start(&slow_did, SigningKey::p256(141), &plc).await;
     calm.preload(20);
@@ -25,7 +25,7 @@ async fn states_change_while_somebody_looks() {
     let mut spoken = 0;
     play("living", &url, async |what, _| {
         match what {
-            "follow" => tap.add(&[&calm_did, &slow_did]).await,
+            "follow" => tap.add(&[&calm_did, &slow_did, &nobody]).await,
             "speak" => {
                 spoken += 1;
                 slow.emit([LabelSpec::new(&slow_did, format!("spoken-{spoken}"))]);

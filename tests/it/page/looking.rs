@@ -45,8 +45,8 @@ impl Scene {
             LabelSpec::new(format!("at://{did}/app.bsky.feed.post/{n}"), *val)
                 .cts(cts(n * DAY * 3 / 4))
         }));
-        labeler.emit_each((1..=4).map(|n| LabelSpec::numbered(n).sig(Sig::Absent)));
-        labeler.emit([LabelSpec::numbered(9).ver(None)]);
+        labeler.emit_each((1..=12).map(|n| LabelSpec::numbered(n).sig(Sig::Absent)));
+        labeler.emit([LabelSpec::numbered(19).ver(None)]);
         let receiver = Receiver::start().await;
         receiver.reply(Reply::status(500));
         Self { plc, did, other_did, labeler, other, relay, receiver }
@@ -93,7 +93,8 @@ async fn what_was_said_is_found_and_followed() {
             "say more" => scene.other.emit([LabelSpec::new(SUBJECT, "rude")]),
             "say" => {
                 let val = asked["val"].as_str().unwrap();
-                scene.labeler.emit([LabelSpec::new(&scene.did, val).cts(cts(7))])
+                let uri = asked["uri"].as_str().unwrap_or(&scene.did);
+                scene.labeler.emit([LabelSpec::new(uri, val).cts(cts(7))])
             }
             "flood" => scene.other.preload(700),
             "mend the receiver" => {

@@ -61,6 +61,9 @@ async fn markup_stays_text() {
     plc.set(&did, &document.atproto_key(&account).pds(&relay.url()).json());
     labeler.emit([LabelSpec::new(SUBJECT, IMAGE), LabelSpec::new(SUBJECT, SCRIPT)]);
     labeler.emit([LabelSpec::new(SUBJECT, IMAGE).cts("2024-10-02T00:00:00Z").sig(Sig::Absent)]);
+    labeler.emit([LabelSpec::new(SUBJECT, "odd")
+        .replace_signed("val", map([("a", Item::from(IMAGE))]))
+        .replace_signed("uri", Item::List(vec![Item::from(IMAGE)]))]);
     let relay_url = relay.url();
     let tap = Tap::start(&plc, &dir.path().join("tap.db"), &["--relay-url", &relay_url]);
     let url = tap.url.clone();

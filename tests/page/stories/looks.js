@@ -6,8 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const SIZES = { desktop: [1280, 900], phone: [390, 844], narrow: [360, 740] };
 
-export default async function ({ url, have, open, check, expect }) {
-  expect(/status of 404/);
+export default async function ({ url, have, open, check, expecting }) {
   const folder = process.env.SCREENSHOTS;
   mkdirSync(folder, { recursive: true });
   const { did, subject } = await have("fill");
@@ -27,30 +26,58 @@ export default async function ({ url, have, open, check, expect }) {
       if (size === "narrow" && colorScheme === "dark") continue;
       const page = await open({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
       for (const [name, [place, shown]] of Object.entries(places)) {
-        await page.goto(`${url}/${place}`);
-        await page.locator(shown).first().waitFor();
-        await page.waitForTimeout(300);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        if (over > 0) wrong.push(`${name} is ${over} px wider than ${width}`);
-        if (size !== "narrow") {
-          await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png`, fullPage: true });
+        const look = async () => {
+          await page.goto(`${url}/${place}`);
+          await page.locator(shown).first().waitFor();
+          await page.waitForTimeout(300);
+          wrong.push(...(await wider(page, name, width)));
+          if (size !== "narrow") await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png`, fullPage: true });
           for (const violation of await violations(page)) wrong.push(`${name}, ${size}, ${colorScheme}: ${violation}`);
-        }
+          if (name === "labelers" && size !== "desktop") await sorted(page, check);
+          if (name === "stranger") await page.goto("about:blank");
+        };
+        await (name === "stranger" ? expecting(/status of 404/, look) : look());
       }
       await page.context().close();
     }
   }
-  // What somebody sees first.
-  const { url: first } = await have("begin anew");
-  check(first === url, "at the same address");
+  const onlooker = await open();
+  await onlooker.goto(`${url}/#/tail`);
+  await onlooker.locator("tbody tr").first().waitFor();
+  // What somebody sees first. Whoever looked on sees that there is nothing any more.
+  await expecting(/ERR_/, async () => {
+    const { url: first } = await have("begin anew");
+    check(first === url, "at the same address");
+    await onlooker.getByText("Nothing has come yet.").waitFor();
+    check((await onlooker.locator("tbody tr").count()) === 0, "events of another log are gone");
+  });
+  await onlooker.context().close();
   for (const [size, [width, height]] of Object.entries(SIZES)) {
     const page = await open({ viewport: { width, height } });
     await page.goto(url);
-    await page.getByText("follows nobody yet").waitFor();
+    await page.locator(".sentence").getByText("follows nobody yet").waitFor();
+    wrong.push(...(await wider(page, "empty", width)));
     await page.screenshot({ path: `${folder}/empty-${size}-light.png`, fullPage: true });
     for (const violation of await violations(page)) wrong.push(`empty, ${size}: ${violation}`);
   }
   check(wrong.length === 0, `\n${wrong.join("\n")}`);
+}
+
+async function wider(page, name, width) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return over > 0 ? [`${name} is ${over} px wider than ${width}`] : [];
+}
+
+/** Cards have no heads to press; they are sorted all the same. */
+async function sorted(page, check) {
+  check((await page.locator("thead button").count()) === 0, "no key leads to what cannot be seen");
+  const labels = async () => (await page.locator("tbody td[data-head=labels]").allInnerTexts()).map((text) => Number(text.replace(/\D/g, "")));
+  await page.getByLabel("Sort by").selectOption("labels");
+  const most = await labels();
+  check(most.every((n, at) => at === 0 || n <= most[at - 1]), `the most come first: ${most}`);
+  await page.getByRole("button", { name: "descending" }).click();
+  const least = await labels();
+  check(least.every((n, at) => at === 0 || n >= least[at - 1]), `or last: ${least}`);
 }
 
 /** In a world of its own, since the page's policy lets nothing else run. */

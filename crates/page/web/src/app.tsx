@@ -12,6 +12,7 @@ import { Labelers } from "./pages/labelers/index";
 import { Overview } from "./pages/overview/index";
 import { SubjectPage } from "./pages/subject";
 import { TailPage } from "./pages/tail";
+import { Boundary } from "./parts/boundary";
 import { Empty, Title } from "./parts/pieces";
 import { type Route, useRoute } from "./route";
 import { type Theme, useTheme } from "./theme";
@@ -73,7 +74,9 @@ export function App() {
       </header>
       <Banner version={status.data?.version} />
       <main ref={main} id="main" tabIndex={-1}>
-        <Page route={route} status={status} />
+        <Boundary key={route.path.join("/")}>
+          <Page route={route} status={status} />
+        </Boundary>
       </main>
       <footer>
         {status.data && <>labeltap {status.data.version} · </>}

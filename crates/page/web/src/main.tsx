@@ -2,6 +2,7 @@
 
 import { render } from "preact";
 import { App } from "./app";
+import { Boundary } from "./parts/boundary";
 import { applyRemembered } from "./theme";
 import "./style/index.css";
 
@@ -9,5 +10,10 @@ applyRemembered();
 const place = document.getElementById("app");
 if (place) {
   place.replaceChildren();
-  render(<App />, place);
+  render(
+    <Boundary>
+      <App />
+    </Boundary>,
+    place,
+  );
 }

@@ -45,7 +45,7 @@ export async function ask<T>(path: string, { body, signal, patience = PATIENCE_M
   let response: Response;
   let text: string;
   try {
-    response = await fetch(path, request);
+    response = await fetch(address(path), request);
     text = await response.text();
   } catch {
     if (signal?.aborted) throw new Withdrawn();
@@ -73,6 +73,14 @@ function read<T>(response: Response, text: string): T {
   if (response.ok) return said as T;
   const { error, message } = (said ?? {}) as { error?: unknown; message?: unknown };
   throw new Refusal(response.status, String(error ?? response.status), String(message ?? response.statusText));
+}
+
+/**
+ * Where `path` is. Written out, since the page's own address may have been given with user and password in it: a path
+ * would inherit them, and browsers ask no such address. They remember what they were given all the same.
+ */
+function address(path: string): string {
+  return new URL(path, `${location.origin}${location.pathname}`).href;
 }
 
 /** A path with one part that others wrote. */

@@ -7,7 +7,7 @@ export interface Line {
   away: boolean;
   /** The password is wanted. */
   locked: boolean;
-  /** When it answered last, by the browser's clock; when the page was opened, before that. */
+  /** When it answered last what was asked, by the browser's clock; when the page was opened, before that. */
   answered: number;
 }
 
@@ -31,7 +31,8 @@ export function silent(): void {
 }
 
 export function locked(): void {
-  become({ away: false, locked: true, answered: Date.now() });
+  // A refusal brings nothing new: what is shown is as old as it was.
+  become({ ...line, away: false, locked: true });
 }
 
 export function lineNow(): Line {

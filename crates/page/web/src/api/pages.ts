@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, NoAnswer, query, Refusal } from "./ask";
 import type { Labeler } from "./shapes";
 import { usePoll } from "./poll";
+import { now } from "../words/clock";
 import { learnNames } from "../words/names";
 
 /** No list is read without an end, whatever the service says. */
@@ -36,6 +37,9 @@ export interface Pages<T> {
   /** Whether there is more to be had. */
   more?: () => void;
   busy: boolean;
+  /** Since when the list stays as it is, in milliseconds; absent while it is kept up to date. */
+  asOf?: number;
+  /** Begins again with the first page, kept up to date. */
   again(): void;
 }
 
@@ -58,8 +62,8 @@ export function usePages<T>(path: string, field: string, every: number, limit = 
     return typeof cursor === "string" ? { items, cursor } : { items };
   }
 
-  const [frozen, freeze] = useState<Page<T>>();
-  const head = mine && frozen ? frozen : first.data;
+  const [frozen, freeze] = useState<{ page: Page<T> | undefined; at: number }>();
+  const head = mine && frozen?.page ? frozen.page : first.data;
   const cursor = mine ? mine.cursor : first.data?.cursor;
   const more = async () => {
     if (busy || cursor === undefined) return;
@@ -67,7 +71,7 @@ export function usePages<T>(path: string, field: string, every: number, limit = 
     setTrouble(undefined);
     try {
       const next = read(await ask(query(path, { limit, cursor })));
-      if (!mine) freeze(first.data);
+      if (!mine) freeze({ page: first.data, at: now() });
       const items = [...(mine?.items ?? []), ...next.items];
       grow({ path, page: next.cursor === undefined ? { items } : { items, cursor: next.cursor } });
     } catch (error) {
@@ -86,6 +90,7 @@ export function usePages<T>(path: string, field: string, every: number, limit = 
     ...(head ? { items: [...head.items, ...(mine?.items ?? [])] } : {}),
     ...(first.refusal ? { refusal: first.refusal } : {}),
     ...(trouble ? { trouble } : {}),
+    ...(mine && frozen ? { asOf: frozen.at } : {}),
     ...(cursor === undefined ? {} : { more: () => void more() }),
   };
 }

@@ -80,6 +80,8 @@ export interface Troubled {
 
 export interface StatusConsumer {
   name: string;
+  /** A part of labeltap itself. */
+  reserved?: boolean;
   lag: number;
   in_flight: number;
   connections: number;
@@ -109,7 +111,7 @@ export interface Labeler {
   declaration?: unknown;
 }
 
-/** Whatever a labeler said; only a label that was accepted surely has all of it. */
+/** What a labeler said. One that was accepted has all of it; of any other what is not of its type is left out. */
 export interface Label {
   src?: string;
   uri?: string;
@@ -177,7 +179,10 @@ export interface Said {
 export interface Tail {
   events: TailEvent[];
   next: number;
+  /** Taken by the filter, and more than were asked for. */
   left_out: number;
+  /** Not looked at, since there was too much of the log to read. */
+  passed_over?: number;
 }
 
 export interface TailEvent {

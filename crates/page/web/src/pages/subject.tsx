@@ -1,7 +1,7 @@
 // Everything said about one account or record: what applies now, and the whole story in its order.
 
 import { useEffect, useState } from "preact/hooks";
-import { ask, NoAnswer, Refusal, within } from "../api/ask";
+import { NoAnswer, Refusal, within } from "../api/ask";
 import { usePages } from "../api/pages";
 import { usePoll } from "../api/poll";
 import type { Label, Said, Subject } from "../api/shapes";
@@ -12,6 +12,7 @@ import { go, to } from "../route";
 import { many } from "../words/format";
 import { now } from "../words/clock";
 import { useNames } from "./known";
+import { didOf } from "./labelers/add";
 
 export function SubjectPage({ subject }: { subject?: string | undefined }) {
   return (
@@ -27,20 +28,13 @@ export function SubjectPage({ subject }: { subject?: string | undefined }) {
 export async function meant(text: string): Promise<string> {
   const web = /^https?:\/\/bsky\.app\/profile\/([^/?#]+)(?:\/(post|feed|lists)\/([^/?#]+))?/.exec(text);
   if (web?.[1]) {
-    const did = await didOf(web[1]);
+    const did = await didOf(decodeURIComponent(web[1]));
     const collections: Record<string, string> = { post: "post", feed: "generator", lists: "list" };
     return web[2] && web[3] ? `at://${did}/app.bsky.${web[2] === "post" ? "feed" : web[2] === "feed" ? "feed" : "graph"}.${collections[web[2]]}/${web[3]}` : did;
   }
   const uri = /^at:\/\/([^/]+)(\/.*)?$/.exec(text);
   if (uri?.[1]) return uri[1].startsWith("did:") ? text : `at://${await didOf(uri[1])}${uri[2] ?? ""}`;
   return didOf(text);
-}
-
-async function didOf(actor: string): Promise<string> {
-  const name = decodeURIComponent(actor).replace(/^@/, "");
-  if (name.startsWith("did:")) return name;
-  const { did } = await ask<{ did: string }>(within("handles", name), { patience: 30_000 });
-  return did;
 }
 
 function LookUp({ subject }: { subject: string }) {
@@ -151,7 +145,7 @@ export function What({ label: { val, neg, exp } }: { label: Label }) {
   const over = exp !== undefined && Date.parse(exp) <= now();
   return (
     <>
-      <span class={neg ? "val taken-back" : "val"}>{val}</span>
+      {val === undefined ? <span class="hint">no value that is text</span> : <span class={neg ? "val taken-back" : "val"}>{val}</span>}
       {neg && <span class="hint"> taken back</span>}
       {exp && (
         <span class="hint">

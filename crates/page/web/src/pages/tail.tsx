@@ -24,7 +24,14 @@ const PAUSE_MS = 400;
 const FIELDS = ["types", "src", "val", "uri", "subject", "verdict"] as const;
 type Filter = Partial<Record<(typeof FIELDS)[number], string>>;
 
-type Row = TailEvent | { id: string; type: "left-out"; n: number };
+/** An event, or a place where some are missing. */
+type Row = TailEvent | Gap;
+
+interface Gap {
+  id: string;
+  type: "gap";
+  text: string;
+}
 
 export function TailPage({ route }: { route: Route }) {
   const filter: Filter = {};
@@ -55,13 +62,20 @@ export function TailPage({ route }: { route: Route }) {
       >
         {refusal && <Problem>{refusal.message}</Problem>}
         {rows.length === 0 && !refusal ? (
-          <Empty>{Object.keys(filter).length > 0 ? "Nothing like that has come lately." : "Nothing has come yet."}</Empty>
+          <Empty>{nothing(filter)}</Empty>
         ) : (
           <Events rows={rows} />
         )}
       </Section>
     </>
   );
+}
+
+function nothing(filter: Filter): string {
+  if (filter.types === "label-state") {
+    return "Nothing like that. What becomes of labels is recorded only while there is a consumer that asks for label-state; docs/delivery.md says how.";
+  }
+  return Object.keys(filter).length > 0 ? "Nothing like that has come lately." : "Nothing has come yet.";
 }
 
 interface Heard {
@@ -92,7 +106,9 @@ function useTail(filter: Filter, paused: boolean): Heard {
         const path = query("tail", { after: id, limit: id === undefined ? 50 : MOST_AT_ONCE, ...fields });
         const tail = await ask<Tail>(path, { signal: left.signal });
         after.current = { wanted, id: tail.next };
-        hear((before) => added(before.wanted === wanted ? before : { rows: [], seen: 0 }, tail, wanted, id !== undefined));
+        // Where the end is before what was seen, the log has begun anew, and its numbers mean other events.
+        const goesOn = id !== undefined && tail.next >= id;
+        hear((before) => ({ wanted, ...(goesOn && before.wanted === wanted ? added(before, tail) : added(NOTHING, tail)) }));
       } catch (trouble) {
         if (trouble instanceof Withdrawn) return;
         if (trouble instanceof Refusal) hear((before) => ({ ...before, wanted, refusal: trouble }));
@@ -120,16 +136,24 @@ function useTail(filter: Filter, paused: boolean): Heard {
     };
   }, [wanted, paused]);
 
-  return heard.wanted === wanted ? heard : { rows: [], seen: 0 };
+  return heard.wanted === wanted ? heard : NOTHING;
 }
 
-/** Newest first, and no more than can be shown. */
-function added(before: Heard, { events, next, left_out }: Tail, wanted: string, again: boolean): Heard & { wanted: string } {
+const NOTHING: Heard = { rows: [], seen: 0 };
+
+/** Newest first, and no more than can be shown. What was before the first answer is not missed. */
+function added(before: Heard, { events, next, left_out, passed_over = 0 }: Tail): Heard {
   const known = new Set(before.rows.map(({ id }) => id));
   const fresh: Row[] = events.filter(({ id }) => !known.has(id)).reverse();
-  const gap: Row[] = again && left_out > 0 ? [{ id: `before ${next}`, type: "left-out", n: left_out }] : [];
-  const rows = [...fresh, ...gap, ...before.rows].slice(0, MOST_ROWS);
-  return { wanted, rows, seen: before.seen + fresh.length };
+  const gaps: Row[] = [];
+  if (before !== NOTHING) {
+    if (left_out > 0) gaps.push({ id: `left out before ${next}`, type: "gap", text: `not shown: ${count(left_out)} came at once` });
+    if (passed_over > 0) {
+      const text = `${many(passed_over, "event was", "events were")} not looked at while this page was away`;
+      gaps.push({ id: `passed over before ${next}`, type: "gap", text });
+    }
+  }
+  return { rows: [...fresh, ...gaps, ...before.rows].slice(0, MOST_ROWS), seen: before.seen + fresh.length };
 }
 
 function Events({ rows }: { rows: Row[] }) {
@@ -139,9 +163,9 @@ function Events({ rows }: { rows: Row[] }) {
       rows={rows}
       id={({ id }) => id}
       most={MOST_ROWS}
-      rowClass={(row) => (row.type === "left-out" ? "left-out" : "")}
+      rowClass={(row) => (row.type === "gap" ? "left-out" : "")}
       columns={[
-        { key: "id", head: "event", number: true, spare: true, cell: (row) => ("n" in row ? "…" : count(row.id)) },
+        { key: "id", head: "event", number: true, spare: true, cell: (row) => ("text" in row ? "…" : count(row.id)) },
         { key: "what", head: "what", lead: true, cell: (row) => <EventWhat row={row} /> },
         { key: "about", head: "about", wide: true, cell: (row) => <About row={row} /> },
         { key: "who", head: "by", wide: true, cell: (row) => <By row={row} /> },
@@ -152,7 +176,7 @@ function Events({ rows }: { rows: Row[] }) {
 }
 
 function EventWhat({ row }: { row: Row }) {
-  if ("n" in row) return <span class="hint">{many(row.n, "event")} left out: too many came at once.</span>;
+  if ("text" in row) return <span class="hint">{row.text}</span>;
   if (row.label) {
     const { verdict, live } = row.label;
     return (
@@ -181,23 +205,25 @@ function EventWhat({ row }: { row: Row }) {
 }
 
 function About({ row }: { row: Row }) {
-  if ("n" in row) return null;
+  if ("text" in row) return null;
   const uri = row.label?.uri ?? row.label_state?.uri;
   if (uri !== undefined) return <SubjectLink uri={uri} />;
   return row.labeler ? <StateMark state={row.labeler.state} /> : null;
 }
 
 function By({ row }: { row: Row }) {
-  if ("n" in row) return null;
+  if ("text" in row) return null;
   const did = row.label?.src ?? row.label_state?.src ?? row.labeler?.did;
   return did ? <Who did={did} /> : null;
 }
 
 function Filters({ filter, onChange }: { filter: Filter; onChange(next: Filter): void }) {
+  // What is being typed goes with the rest; fields made anew have not been typed in.
+  const [cleared, clear] = useState(0);
   const text = (field: "src" | "val" | "uri", label: string, placeholder: string, search = false) => (
     <label key={field}>
       <span>{label}</span>
-      <Slow value={filter[field] ?? ""} name={field} placeholder={placeholder} search={search} onChange={(value) => onChange({ [field]: value })} />
+      <Slow key={cleared} value={filter[field] ?? ""} name={field} placeholder={placeholder} search={search} onChange={(value) => onChange({ [field]: value })} />
     </label>
   );
   const choice = (field: "types" | "subject" | "verdict", label: string, all: [string, string][]) => (
@@ -231,7 +257,13 @@ function Filters({ filter, onChange }: { filter: Filter; onChange(next: Filter):
         ["label,labeler,label-state", "all"],
       ])}
       {Object.keys(filter).length > 0 && (
-        <button type="button" onClick={() => onChange({ types: "", src: "", val: "", uri: "", subject: "", verdict: "" })}>
+        <button
+          type="button"
+          onClick={() => {
+            clear(cleared + 1);
+            onChange({ types: "", src: "", val: "", uri: "", subject: "", verdict: "" });
+          }}
+        >
           Clear
         </button>
       )}
@@ -255,12 +287,25 @@ function Slow({
 }) {
   const [text, type] = useState(value);
   const timer = useRef<number>(undefined);
-  useEffect(() => type(value), [value]);
+  // The other fields may have changed by the time it is said.
+  const say = useRef(onChange);
+  say.current = onChange;
+  const said = useRef(value);
+  useEffect(() => {
+    // What was said here comes back while somebody may already be typing on.
+    if (value === said.current) return;
+    said.current = value;
+    clearTimeout(timer.current);
+    type(value);
+  }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const typed = (next: string) => {
     type(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => onChange(next.trim()), PAUSE_MS);
+    timer.current = setTimeout(() => {
+      said.current = next.trim();
+      say.current(said.current);
+    }, PAUSE_MS);
   };
   return (
     <input

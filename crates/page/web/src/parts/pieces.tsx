@@ -4,7 +4,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Refusal } from "../api/ask";
 import { useLine } from "../api/line";
-import { percent } from "../words/format";
+import type { Pages } from "../api/pages";
+import { percent, timeOfDay } from "../words/format";
 
 /** A page's heading; whoever comes here by a link or key is put on it. */
 export function Title({ children, plain, unseen }: { children: ComponentChildren; plain: string; unseen?: boolean }) {
@@ -101,15 +102,27 @@ export function Facts({ facts }: { facts: [string, ComponentChildren][] }) {
   );
 }
 
-export function More({ more, busy, trouble }: { more?: (() => void) | undefined; busy: boolean; trouble?: string | undefined }) {
+/** The end of a list that comes in pages: what there is to be had beyond it. */
+export function More({ more, busy, trouble, asOf, again }: Pick<Pages<unknown>, "more" | "busy" | "trouble" | "asOf" | "again">) {
   return (
     <>
       {trouble && <Problem>{trouble}</Problem>}
-      {more && (
+      {(more || asOf !== undefined) && (
         <p class="more">
-          <button type="button" onClick={more} disabled={busy}>
-            {busy ? "One moment…" : "Show more"}
-          </button>
+          {more && (
+            <button type="button" onClick={more} aria-disabled={busy}>
+              {busy ? "One moment…" : "Show more"}
+            </button>
+          )}
+          {asOf !== undefined && (
+            <span class="hint">
+              {" "}
+              As of {timeOfDay(asOf)}; what has come since is not in it.{" "}
+              <button type="button" onClick={again}>
+                Refresh
+              </button>
+            </span>
+          )}
         </p>
       )}
     </>

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { useNarrow } from "./narrow";
 
 export interface Column<Row> {
   key: string;
@@ -42,8 +43,11 @@ export function Table<Row>({ label, columns, rows, id, sorting, onSort, most = 2
   const [shown, show] = useState(most);
   const sorted = sort(rows, columns, sorting);
   const left = sorted.length - shown;
+  // Cards have no heads to press.
+  const narrow = useNarrow();
   return (
     <>
+      {narrow && onSort && <SortBy columns={columns} sorting={sorting} onSort={onSort} />}
       <table role="table" aria-label={label}>
         <thead role="rowgroup">
           <tr role="row">
@@ -55,7 +59,7 @@ export function Table<Row>({ label, columns, rows, id, sorting, onSort, most = 2
                 class={kind(column)}
                 aria-sort={column.key === sorting?.key ? (sorting.down ? "descending" : "ascending") : undefined}
               >
-                {column.order && onSort ? (
+                {column.order && onSort && !narrow ? (
                   <button type="button" class="sort" onClick={() => onSort(turned(column, sorting))}>
                     {column.head}
                     <span class="arrow" aria-hidden="true">{column.key === sorting?.key ? (sorting.down ? "↓" : "↑") : ""}</span>
@@ -92,6 +96,42 @@ export function Table<Row>({ label, columns, rows, id, sorting, onSort, most = 2
         </p>
       )}
     </>
+  );
+}
+
+function SortBy<Row>({
+  columns,
+  sorting,
+  onSort,
+}: {
+  columns: Column<Row>[];
+  sorting: Sorting | undefined;
+  onSort(sorting: Sorting): void;
+}) {
+  const able = columns.filter(({ order }) => order);
+  const by = able.find(({ key }) => key === sorting?.key);
+  const pick = (key: string) => {
+    const column = able.find((one) => one.key === key);
+    if (column) onSort(turned(column));
+  };
+  return (
+    <p class="sort-by">
+      <label>
+        Sort by{" "}
+        <select value={sorting?.key} onChange={(event) => pick(event.currentTarget.value)}>
+          {able.map(({ key, head }) => (
+            <option key={key} value={key}>
+              {head}
+            </option>
+          ))}
+        </select>
+      </label>
+      {by && (
+        <button type="button" onClick={() => onSort(turned(by, sorting))}>
+          {sorting?.down ? "↓ descending" : "↑ ascending"}
+        </button>
+      )}
+    </p>
   );
 }
 

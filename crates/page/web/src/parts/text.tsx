@@ -5,6 +5,7 @@ import { to } from "../route";
 import { absolute, count, relative } from "../words/format";
 import { nameOf } from "../words/names";
 import { useNow } from "../words/clock";
+import { isSubject } from "../words/subject";
 
 /** A time as a distance from now; the time itself is in the title. */
 export function When({ at }: { at: string }) {
@@ -44,8 +45,9 @@ export function Who({ did, handle }: { did: string; handle?: string | undefined 
   );
 }
 
-/** An identifier that is looked up here and nowhere else. */
+/** What a label is about: a link to the look-up where that knows such things, and to nowhere else. */
 export function SubjectLink({ uri }: { uri: string }) {
+  if (!isSubject(uri)) return <span class="mono wrap">{uri}</span>;
   return (
     <a class="mono wrap" href={to(["subject", uri])}>
       {uri}

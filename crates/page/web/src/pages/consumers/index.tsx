@@ -7,6 +7,7 @@ import { Section, Title, Waiting } from "../../parts/pieces";
 import { Table } from "../../parts/table";
 import { to } from "../../route";
 import { count, duration, many } from "../../words/format";
+import { ITSELF } from "../overview/consumers";
 
 const MOST_PAGES = 20;
 
@@ -29,7 +30,7 @@ export function Consumers({ status }: { status?: Status | undefined }) {
               { key: "lag", head: "behind", number: true, cell: ({ lag }) => count(lag) },
               { key: "flight", head: "in flight", number: true, cell: ({ in_flight }) => count(in_flight) },
               { key: "oldest", head: "oldest unacked", number: true, cell: ({ name }) => oldest(timed.get(name)) },
-              { key: "who", head: "read by", wide: true, cell: (one) => <Reader one={one} /> },
+              { key: "who", head: "read by", wide: true, cell: (one) => <Reader one={one} reserved={timed.get(one.name)?.reserved} /> },
             ]}
           />
         )}
@@ -54,14 +55,19 @@ async function all(_path: string, signal: AbortSignal): Promise<Consumer[]> {
   return found;
 }
 
+/** `/status` tells it of the fifty that are most behind. */
 export function oldest(one?: StatusConsumer): string {
-  return one?.oldest_unacked_seconds === undefined ? "–" : duration(one.oldest_unacked_seconds);
+  if (!one) return "not known";
+  return one.oldest_unacked_seconds === undefined ? "–" : duration(one.oldest_unacked_seconds);
 }
 
-export function Reader({ one: { webhook, connections, last_error } }: { one: Consumer }) {
+export function Reader({ one, reserved = false }: { one: Consumer; reserved?: boolean | undefined }) {
+  const { webhook, connections, last_error } = one;
   return (
     <>
-      {webhook ? (
+      {reserved ? (
+        ITSELF
+      ) : webhook ? (
         <>
           webhook <span class="mono wrap">{webhook}</span>
         </>

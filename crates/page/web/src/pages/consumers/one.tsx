@@ -38,7 +38,7 @@ export function ConsumerPage({ name, status }: { name: string; status?: Status |
                 ["behind", many(one.lag, "event")],
                 ["in flight", `${count(one.in_flight)}: sent, and not acked yet`],
                 ["oldest unacked", oldest(timed)],
-                ["read by", <Reader one={one} />],
+                ["read by", <Reader one={one} reserved={timed?.reserved} />],
                 ["position", `${count(one.position)}: every event up to this one is acked or passed over`],
                 ["takes", <Takes filter={one.filter} />],
               ]}

@@ -1,12 +1,15 @@
 // The values that a labeler declares, in its own words.
 
+import { useMemo, useState } from "preact/hooks";
 import { Empty, Section } from "../../parts/pieces";
 import { Table } from "../../parts/table";
 import { many } from "../../words/format";
 import { type Declared, declared } from "./record";
 
+/** The record has to be the same object for as long as it says the same: it may be large, and is read once. */
 export function Declaration({ record }: { record: unknown }) {
-  const values = declared(record, navigator.languages);
+  const values = useMemo(() => declared(record, navigator.languages), [record]);
+  const [opened, open] = useState(false);
   return (
     <Section id="declaration" title="Declaration" note={record === undefined ? undefined : many(values.length, "value")}>
       {record === undefined ? (
@@ -26,14 +29,19 @@ export function Declaration({ record }: { record: unknown }) {
               { key: "setting", head: "by default", cell: ({ setting, adult }) => `${setting ?? "–"}${adult ? ", adults only" : ""}` },
             ]}
           />
-          <details>
+          <details onToggle={(event) => open(event.currentTarget.open)}>
             <summary>The record as it is</summary>
-            <pre tabIndex={0}>{JSON.stringify(record, null, 2)}</pre>
+            {opened && <AsItIs record={record} />}
           </details>
         </>
       )}
     </Section>
   );
+}
+
+function AsItIs({ record }: { record: unknown }) {
+  const text = useMemo(() => JSON.stringify(record, null, 2), [record]);
+  return <pre tabIndex={0}>{text}</pre>;
 }
 
 function Words({ one: { name, description, lang } }: { one: Declared }) {

@@ -1,7 +1,7 @@
 // One labeler: how it is, what it is, what it says, and what has become of it.
 
-import { useState } from "preact/hooks";
-import { within } from "../../api/ask";
+import { useRef, useState } from "preact/hooks";
+import { ask, within } from "../../api/ask";
 import { usePoll } from "../../api/poll";
 import type { Labeler } from "../../api/shapes";
 import { StateMark } from "../../parts/mark";
@@ -20,7 +20,7 @@ import { RejectedLabels } from "./rejected";
 import { ValueCounts } from "./values";
 
 export function LabelerPage({ did }: { did: string }) {
-  const { data: one, refusal, again } = usePoll<Labeler>(within("labelers", did), 2_000);
+  const { one, refusal, again } = useLabeler(did);
   const [removing, remove] = useState(false);
   if (one) learnNames([one]);
   if (!one) {
@@ -79,6 +79,25 @@ export function LabelerPage({ did }: { did: string }) {
       )}
     </>
   );
+}
+
+/** A declaration may be 256 KiB, and comes with each answer: one longer than so many characters is asked for less often. */
+const LONG_RECORD = 16_384;
+const EVERY_MS = 2_000;
+const SELDOM_MS = 10_000;
+
+function useLabeler(did: string) {
+  const kept = useRef<{ text: string | undefined; record: unknown }>({ text: undefined, record: undefined });
+  const [every, pace] = useState(EVERY_MS);
+  const { data: one, refusal, again } = usePoll<Labeler>(within("labelers", did), every, async (path, signal) => {
+    const answer = await ask<Labeler>(path, { signal });
+    const text = JSON.stringify(answer.declaration) as string | undefined;
+    // The same object as before where it says the same, so that nothing is read and drawn again.
+    if (text !== kept.current.text) kept.current = { text, record: answer.declaration };
+    pace(text !== undefined && text.length > LONG_RECORD ? SELDOM_MS : EVERY_MS);
+    return { ...answer, declaration: kept.current.record };
+  });
+  return { one, refusal, again };
 }
 
 /** How it is, in words. */

@@ -14,10 +14,14 @@ export interface Declared {
 export function declared(record: unknown, languages: readonly string[]): Declared[] {
   const policies = object(object(record)["policies"]);
   const definitions = list(policies["labelValueDefinitions"]).map(object);
+  const byName = new Map<unknown, Record<string, unknown>>();
+  for (const definition of definitions) {
+    if (!byName.has(definition["identifier"])) byName.set(definition["identifier"], definition);
+  }
   const named = list(policies["labelValues"]).filter(isText);
   const all = [...named, ...definitions.map(({ identifier }) => identifier).filter(isText)];
   return [...new Set(all)].map((val) => {
-    const definition = definitions.find(({ identifier }) => identifier === val);
+    const definition = byName.get(val);
     return definition ? { val, ...defined(definition, languages) } : { val };
   });
 }

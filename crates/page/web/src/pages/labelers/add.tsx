@@ -3,15 +3,15 @@
 import { useState } from "preact/hooks";
 import { ask, NoAnswer, Refusal, within } from "../../api/ask";
 import { to } from "../../route";
-import { learnNames } from "../../words/names";
 
 /** Looking up a handle asks other machines. */
 const LOOK_UP_MS = 30_000;
 
+/** The account of somebody's handle. Whether it leads back to it is for the service to find out before it shows it. */
 export async function didOf(text: string): Promise<string> {
-  if (text.startsWith("did:")) return text;
-  const { did } = await ask<{ did: string }>(within("handles", text.replace(/^@/, "")), { patience: LOOK_UP_MS });
-  learnNames([{ did, handle: text.replace(/^@/, "") }]);
+  const name = text.replace(/^@/, "");
+  if (name.startsWith("did:")) return name;
+  const { did } = await ask<{ did: string }>(within("handles", name), { patience: LOOK_UP_MS });
   return did;
 }
 
@@ -61,7 +61,7 @@ export function AddLabeler({ onAdded }: { onAdded(): void }) {
           aria-describedby="add-said"
           aria-invalid={said?.kind === "trouble"}
         />
-        <button type="submit" class="main" disabled={busy}>
+        <button type="submit" class="main" aria-disabled={busy}>
           {busy ? "One moment…" : "Add"}
         </button>
       </div>

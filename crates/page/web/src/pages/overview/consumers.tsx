@@ -6,6 +6,9 @@ import { Table } from "../../parts/table";
 import { to } from "../../route";
 import { compact, count, duration } from "../../words/format";
 
+/** Who reads a consumer that is a part of the service. */
+export const ITSELF = "labeltap itself (AppView)";
+
 export function ConsumersBrief({ status }: { status: Status }) {
   const more = status.consumers_total - status.consumers.length;
   return (
@@ -31,10 +34,10 @@ function oldest({ oldest_unacked_seconds: seconds }: StatusConsumer): string {
   return seconds === undefined ? "–" : duration(seconds);
 }
 
-function reader({ connections, webhook, last_error }: StatusConsumer) {
+function reader({ connections, webhook, reserved, last_error }: StatusConsumer) {
   return (
     <>
-      {webhook ? "webhook" : connections === 0 ? "nobody connected" : `${connections} connected`}
+      {reserved ? ITSELF : webhook ? "webhook" : connections === 0 ? "nobody connected" : `${connections} connected`}
       {last_error && <q class="said">{last_error}</q>}
     </>
   );

@@ -2,20 +2,23 @@
 
 import type { Status } from "../../api/shapes";
 import { Sign } from "../../parts/mark";
-import { findings, verdict } from "./verdict";
+import { announced, findings, verdict } from "./verdict";
 
 export function Headline({ status }: { status: Status }) {
   const found = findings(status);
   const { grade, text } = verdict(status, found);
   return (
     <div class={`headline ${grade}`}>
-      <p class="sentence" role="status">
+      <p class="sentence">
         <Sign mood={grade} /> {text}
+      </p>
+      <p class="unseen" role="status">
+        {announced(status, found)}
       </p>
       {found.length > 0 && (
         <ul class="findings">
-          {found.map(({ grade, text, todo, href }) => (
-            <li key={text} class={grade}>
+          {found.map(({ key, grade, text, todo, href }) => (
+            <li key={key} class={grade}>
               <Sign mood={grade} />
               <div>
                 {href === "#troubled" ? (

@@ -1,5 +1,6 @@
 // The first page: whether it works, and if not, who is in trouble and why.
 
+import { useRef } from "preact/hooks";
 import { Rates } from "../../charts/rates";
 import { Shares } from "../../charts/shares";
 import type { Status } from "../../api/shapes";
@@ -15,6 +16,7 @@ import { ConsumersBrief } from "./consumers";
 import { Headline } from "./headline";
 import { Numbers } from "./numbers";
 import { Troubled } from "./troubled";
+import { lasting } from "./verdict";
 
 export function Overview({ status }: { status: Polled<Status> }) {
   const now = status.data;
@@ -30,10 +32,13 @@ export function Overview({ status }: { status: Polled<Status> }) {
 
 function Told({ status, again }: { status: Status; again(): void }) {
   const nobody = status.labelers.total === 0;
+  // The form stays once it was there, so that whoever has added somebody reads so, and keeps the focus.
+  const begins = useRef(nobody);
+  begins.current ||= nobody;
   return (
     <>
       <Headline status={status} />
-      {nobody && (
+      {begins.current && (
         <Section id="begin" title="Follow a labeler">
           <p>
             Name a labeler by its DID or handle; Bluesky's own is <code>moderation.bsky.app</code>. With{" "}
@@ -43,7 +48,7 @@ function Told({ status, again }: { status: Status; again(): void }) {
         </Section>
       )}
       <Numbers status={status} />
-      {status.troubled_total > 0 && <Troubled status={status} />}
+      {status.troubled_total + lasting(status) > 0 && <Troubled status={status} />}
       <Section id="rates" title="The last ten minutes">
         <Rates history={status.history} now={status.now} />
       </Section>

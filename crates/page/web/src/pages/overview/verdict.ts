@@ -1,9 +1,11 @@
 // Is it working? One sentence, and what there is to say against it.
 
-import type { Status } from "../../api/shapes";
+import type { State, Status } from "../../api/shapes";
 import { bytes, count, duration, many } from "../../words/format";
 
 export interface Finding {
+  /** What it is about, and the same for as long as it lasts; its text has numbers that change. */
+  key: string;
   /** `bad`: something is lost or stands still. `rest`: somebody should look at it when there is time. */
   grade: "bad" | "rest";
   text: string;
@@ -34,9 +36,20 @@ export function verdict(status: Status, found: Finding[]): { grade: "good" | "re
   return { grade: bad > 0 ? "bad" : "rest", text: `It works, but ${what}: ${live} live${filling}, ${rejected}.` };
 }
 
-function lately({ history }: Status): string {
+/** The same for whoever listens: without what changes at every answer, so that only a turn is told. */
+export function announced(status: Status, found: Finding[]): string {
+  if (!status.store.accepts_writes) return "labeltap stands still.";
+  if (status.labelers.total === 0) return "labeltap follows nobody yet.";
+  return found.length === 0 ? "All is well." : `${many(found.length, "thing needs a look", "things need a look")}.`;
+}
+
+function rejectedLately({ history }: Status): number {
   const steps = Math.max(1, Math.round(60 / history.step_seconds));
-  const n = history.rejected.slice(-steps).reduce((sum, step) => sum + step, 0);
+  return history.rejected.slice(-steps).reduce((sum, step) => sum + step, 0);
+}
+
+function lately(status: Status): string {
+  const n = rejectedLately(status);
   return n === 0 ? "nothing rejected in the last minute" : `${many(n, "label")} rejected in the last minute`;
 }
 
@@ -44,6 +57,7 @@ function ofStore({ store }: Status): Finding[] {
   if (!store.accepts_writes) {
     return [
       {
+        key: "store",
         grade: "bad",
         text: store.refusal ?? "The store accepts nothing.",
         todo: "Make room on the disk, or lower --min-free-space. Nothing is lost: labelers wait, and all goes on by itself.",
@@ -53,6 +67,7 @@ function ofStore({ store }: Status): Finding[] {
   if (store.free_bytes !== undefined && store.min_free_bytes > 0 && store.free_bytes < store.min_free_bytes * 1.5) {
     return [
       {
+        key: "room",
         grade: "rest",
         text: `Only ${bytes(store.free_bytes)} are free; below ${bytes(store.min_free_bytes)} nothing more is read.`,
         todo: "Make room on the disk soon.",
@@ -67,6 +82,7 @@ function ofFirehose({ firehose }: Status): Finding[] {
   if (!firehose.connected) {
     return [
       {
+        key: "firehose",
         grade: "rest",
         text: `The relay's firehose is not connected${firehose.error ? `: ${firehose.error}` : "."}`,
         todo: "It is tried again by itself; until then new labelers and changes are heard of late. If it lasts, look at --relay-url.",
@@ -75,7 +91,7 @@ function ofFirehose({ firehose }: Status): Finding[] {
   }
   if ((firehose.lag_seconds ?? 0) > LATE_S) {
     const lag = duration(firehose.lag_seconds ?? 0);
-    return [{ grade: "rest", text: `The firehose is ${lag} behind.`, todo: "After a start it catches up by itself." }];
+    return [{ key: "lag", grade: "rest", text: `The firehose is ${lag} behind.`, todo: "After a start it catches up by itself." }];
   }
   return [];
 }
@@ -85,19 +101,39 @@ function ofConsumers({ consumers }: Status): Finding[] {
     const href = `#/consumers/${encodeURIComponent(name)}`;
     if (last_error && lag > 0) {
       const todo = "Look at its error and at the receiver; events are kept and sent again.";
-      return [{ grade: "rest", text: `Consumer ${name} has trouble: ${last_error}`, todo, href }];
+      return [{ key: `consumer ${name}`, grade: "rest", text: `Consumer ${name} has trouble: ${last_error}`, todo, href }];
     }
     if ((connections > 0 || webhook) && (oldest_unacked_seconds ?? 0) > LONG_UNACKED_S) {
       const since = duration(oldest_unacked_seconds ?? 0);
       const todo = "Its client is connected and acks too little: look there.";
-      return [{ grade: "rest", text: `Consumer ${name} has not acked an event for ${since}.`, todo, href }];
+      return [{ key: `consumer ${name}`, grade: "rest", text: `Consumer ${name} has not acked an event for ${since}.`, todo, href }];
     }
     return [];
   });
 }
 
-function ofLabelers({ troubled_total: n }: Status): Finding[] {
+function ofLabelers(status: Status): Finding[] {
+  const n = needy(status);
+  if (n === 0 && rejectedLately(status) > 0) {
+    // Of one that was read a moment ago it is not known yet how fast it rejects.
+    const todo = "Whose they are is said here in a moment, or in the list of labelers.";
+    return [{ key: "rejected", grade: "rest", text: "Labels were rejected in the last minute.", todo, href: "#/labelers" }];
+  }
   if (n === 0) return [];
   const text = n === 1 ? "One labeler is in trouble." : `${count(n)} labelers are in trouble.`;
-  return [{ grade: "rest", text, todo: "They are listed below with the reason; the others are not affected.", href: "#troubled" }];
+  const todo = "They are listed below with the reason; the others are not affected.";
+  return [{ key: "labelers", grade: "rest", text, todo, href: "#troubled" }];
+}
+
+/** States in which a labeler stays until its operator does something, which for most is never. */
+export const LASTING: readonly State[] = ["gone", "no-service"];
+
+/** How many are in trouble for good. They are listed, and nothing is said of them here: it would be said for ever. */
+export function lasting({ labelers }: Status): number {
+  return LASTING.reduce((sum, state) => sum + (labelers.by_state[state] ?? 0), 0);
+}
+
+/** How many labelers are in trouble that may end, so that one more makes a difference. */
+export function needy(status: Status): number {
+  return Math.max(0, status.troubled_total - lasting(status));
 }
