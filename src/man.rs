@@ -1,5 +1,5 @@
 //! `labeltap man --dir`: every man page, written to a folder. What is on them is
-//! [`config::pages`](crate::config::pages).
+//! [`crate::config::pages`].
 
 use crate::config;
 use std::path::{Path, PathBuf};
