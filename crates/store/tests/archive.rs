@@ -92,9 +92,9 @@ async fn other_versions_and_other_files_are_refused_and_left_alone() {
         db.pragma_update(None, "user_version", version).unwrap();
     };
     set(5);
-    assert!(matches!(refusal(), OpenError::Older { found: 5, known: 7, .. }));
-    set(8);
-    assert!(matches!(refusal(), OpenError::Newer { found: 8, .. }));
+    assert!(matches!(refusal(), OpenError::Older { found: 5, known: 8, .. }));
+    set(9);
+    assert!(matches!(refusal(), OpenError::Newer { found: 9, .. }));
     let sentence = refusal().to_string();
     assert!(sentence.contains("labeltap.db") && !sentence.contains('\n'), "{sentence}");
     assert!(matches!(Archive::open(dir.path()).unwrap_err(), OpenError::Unusable { .. }));

@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 const DEAD_PAGE: usize = 1000;
 /// The oldest event that is owed changes all the time while events flow.
 const OLDEST_EVERY: Moment = Moment::from_secs(1);
+/// No position of a log.
+const NOWHERE: i64 = -1;
 
 /// Which requests are under way.
 #[derive(Debug, Default)]
@@ -90,7 +92,9 @@ impl Consumer {
             Done::Counted { life, gaps, anchor } => self.counted(life, gaps, anchor),
             Done::Oldest { position, received_at } => {
                 self.busy.looking_for_oldest = false;
-                self.oldest_at = Some((position, self.now()));
+                // Where nothing was found something may come.
+                let found_at = received_at.map_or(NOWHERE, |_| position);
+                self.oldest_at = Some((found_at, self.now()));
                 self.standing.tell_oldest(received_at);
             }
             Done::Changed(change, position, answer) => self.changed(*change, position, answer),
@@ -199,6 +203,9 @@ impl Consumer {
 
     /// Finds it out.
     pub(super) fn look_for_oldest(&mut self, now: Moment) {
+        if self.standing.lag() == 0 {
+            self.standing.tell_oldest(None);
+        }
         if self.oldest_due().is_none_or(|due| due > now) {
             return;
         }

@@ -52,6 +52,8 @@ const LOOK_ROUND: Duration = Duration::from_secs(1);
 const COMES_BACK: Duration = Duration::from_secs(1);
 /// Nobody is connected and nothing is to be saved: there is no hurry.
 const NO_HURRY: Duration = Duration::from_secs(3600);
+/// How soon it is known since when something is owed, if nobody is there to take it.
+const IS_OWED: Duration = Duration::from_secs(10);
 
 /// What a consumer is started with.
 #[derive(Debug)]
@@ -265,7 +267,9 @@ impl Consumer {
         let hook = self.hook.wakes_at(now);
         let rest = self.rests_at.filter(|at| *at > now);
         let first = [expiry, save, look, hook, rest, self.oldest_due()].into_iter().flatten().min();
-        first.unwrap_or(now + NO_HURRY)
+        // While nobody listens nothing else tells that something is owed by now.
+        let idle = if self.standing.oldest().is_some() { NO_HURRY } else { IS_OWED };
+        first.unwrap_or(now + idle)
     }
 
     fn hear(&mut self, word: Word) {

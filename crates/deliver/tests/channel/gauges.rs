@@ -47,3 +47,12 @@ async fn a_removed_consumer_leaves_nothing_but_what_all_were_sent() {
     assert_eq!(rig.deliver.consumer("c"), None);
     assert_eq!(rig.deliver.delivered(), 2, "it never gets less");
 }
+
+#[tokio::test]
+async fn since_when_something_is_owed_is_known_also_where_nobody_listens() {
+    let mut rig = Rig::start().await;
+    rig.deliver.counted().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    rig.labels(&["at://a/1"]).await;
+    until(|| rig.deliver.consumer("default").unwrap().oldest == Some(Millis(1))).await;
+}
