@@ -6,4 +6,5 @@ mod document;
 mod events;
 mod fields;
 mod scene;
+mod status;
 mod words;

@@ -53,7 +53,9 @@ impl Scene {
         relay.change(&did, |account| account.declare(&["spam", "rude"]));
         let document = DidDocument::labeler(&did, &labeler.key(), &labeler.url());
         plc.set(&did, &document.atproto_key(&account).pds(&relay.url()).json());
-        plc.set_labeler(&lost, &SigningKey::k256(132), "http://127.0.0.1:9");
+        for key in [133, 132] {
+            plc.set_labeler(&lost, &SigningKey::k256(key), "http://127.0.0.1:9");
+        }
         let receiver = Receiver::start().await;
         receiver.reply(Reply::status(500));
         let dir = tempfile::tempdir().unwrap();
