@@ -1,6 +1,6 @@
 // The frame around every page: where to go, whether the service is there, and which page it is.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { STATUS } from "./api/ask";
 import { useLine } from "./api/line";
 import { usePoll } from "./api/poll";
@@ -161,7 +161,8 @@ let searching = false;
 function useArrival(route: Route, main: { current: HTMLElement | null }): void {
   const path = route.path.join("/");
   const first = useRef(true);
-  useEffect(() => {
+  // Before anything else can be pressed: a moment later it might be on the way to another page.
+  useLayoutEffect(() => {
     if (first.current) {
       first.current = false;
       return;

@@ -146,7 +146,16 @@ export function Dialog({
     return () => shown?.close();
   }, []);
   return (
-    <dialog ref={dialog} aria-labelledby="dialog-title" onClose={onClose}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="dialog-title"
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      // The browser says so a moment later, when the same question may have been asked again.
+      onClose={() => dialog.current?.open === false && onClose()}
+    >
       <h2 id="dialog-title">{title}</h2>
       {children}
     </dialog>
