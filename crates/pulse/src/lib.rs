@@ -4,7 +4,7 @@
 //! [`Pulse`] counts every five seconds what is stored and delivered, and keeps ten minutes of it.
 //! From that, from the board and from the consumers it makes a [`Snapshot`]: what is going on, how
 //! fast, how much is left, and who is in trouble. Nothing on a label's way knows of it: the numbers
-//! are those of the rows on disk.
+//! are those of the rows on disk, and what `intake` says on the board of each transaction.
 
 mod exposed;
 mod pulse;
