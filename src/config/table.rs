@@ -49,6 +49,16 @@ macro_rules! setting {
 
 use Takes::{Secret, Switch, Value};
 
+/// Where a running service is, for whoever asks it.
+const URL: Setting = setting!("url" ["LABELTAP_URL"] Value("URL"),
+    None, "an http:// or https:// URL",
+    "Where the service listens [default: where LABELTAP_BIND says, else http://127.0.0.1:2480]");
+
+/// What it may want to hear.
+const PASSWORD: Setting = setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
+    None, "a text that is not empty",
+    "The password of user admin");
+
 /// The settings of `labeltap run`.
 pub(super) const RUN: &[Setting] = &[
     setting!("database-url" ["LABELTAP_DATABASE_URL", "TAP_DATABASE_URL"] Value("URL"),
@@ -146,12 +156,8 @@ pub(super) const RUN: &[Setting] = &[
 /// The settings of `labeltap tail`. Those of one call have no variable: one left over in
 /// the environment would only surprise.
 pub(super) const TAIL: &[Setting] = &[
-    setting!("url" ["LABELTAP_URL"] Value("URL"),
-        None, "an http:// or https:// URL",
-        "Where the service listens [default: where LABELTAP_BIND says, else http://127.0.0.1:2480]"),
-    setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
-        None, "a text that is not empty",
-        "The password of user admin"),
+    URL,
+    PASSWORD,
     setting!("consumer" [] Value("NAME"),
         None, "a name",
         "Read as this consumer instead of the default one"),
@@ -184,14 +190,10 @@ pub(super) const TAIL: &[Setting] = &[
         "End after so many events"),
 ];
 
-/// The settings of `labeltap status`. Where the service is, is said as for `tail`.
+/// The settings of `labeltap status`.
 pub(super) const STATUS: &[Setting] = &[
-    setting!("url" ["LABELTAP_URL"] Value("URL"),
-        None, "an http:// or https:// URL",
-        "Where the service listens [default: where LABELTAP_BIND says, else http://127.0.0.1:2480]"),
-    setting!("password" ["LABELTAP_ADMIN_PASSWORD", "TAP_ADMIN_PASSWORD"] Secret("PASSWORD"),
-        None, "a text that is not empty",
-        "The password of user admin"),
+    URL,
+    PASSWORD,
     setting!("watch" [] Switch,
         Some("false"), YES_NO,
         "Go on, every two seconds, in place on a terminal"),

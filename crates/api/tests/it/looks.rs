@@ -7,6 +7,8 @@ use axum::routing::get;
 use fleet::{State, Status};
 use label::{Change, Millis, Seq};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The events of an answer, each as its id.
 fn ids(answer: &Value) -> Vec<i64> {
@@ -164,14 +166,14 @@ async fn values_are_counted_by_time() {
     assert_eq!((&nothing["periods"], &nothing["labels"]), (&json!([]), &json!(0)));
     house.say(ANN, &[("at://x", "spam"), ("at://y", "spam"), ("at://y", "rude")]).await;
     // Handed out for twenty times as long as it took.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
     let shown = loop {
         let shown = house.get(&path).await.json();
         if shown["labels"] == 3 {
             break shown;
         }
         assert!(std::time::Instant::now() < deadline, "{shown}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(shown["step"], "day");
     assert_eq!(shown["periods"], json!(["2024-10-07"]));
@@ -242,4 +244,36 @@ async fn a_handle_that_is_none_is_refused() {
     for wrong in ["nobody", "a..b", "-a.test", "%3Cimg%3E", "%ff"] {
         house.get(&format!("/handles/{wrong}")).await.refusal(400, "InvalidRequest");
     }
+}
+
+/// Each label moves the end of the log, which whoever looks reads more than once.
+async fn look_while_much_is_said() {
+    let house = House::with_consumers().await;
+    house.add(&[ANN]).await;
+    let done = AtomicBool::new(false);
+    let looks = async {
+        while !done.load(Ordering::Relaxed) {
+            assert_eq!(house.get("/status").await.status, 200);
+        }
+    };
+    let says = async {
+        for _ in 0..400 {
+            house.say(ANN, &[("at://x", "spam")]).await;
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(looks, says);
+}
+
+/// On a thread of its own: where somebody waits for ever, the runtime's clock stands still too.
+#[test]
+fn looking_at_the_status_stops_nobody() {
+    let (tell, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(look_while_much_is_said());
+        tell.send(()).unwrap();
+    });
+    let ended = heard.recv_timeout(Duration::from_secs(60));
+    assert_eq!(ended, Ok(()), "somebody waits for ever, or has panicked");
 }
